@@ -1,0 +1,247 @@
+"""The shape of a scenario file. Names are checked against the library of profiles; every quantity's key says its unit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from simulator.spec.base import Count, NonNegative, Positive, Share, Spec
+from simulator.spec.parts import ArrivalsPart, LengthsPart, PolicyPart, StepsPart
+from simulator.spec.refs import (
+    DeviceRef,
+    HostedRef,
+    HostRef,
+    LinkRef,
+    ModelRef,
+    PlaceName,
+    QualityRef,
+    RegionRef,
+    TaskShares,
+)
+
+Dispatch = Literal[
+    "least-tokens", "shared", "round-robin", "random", "least-calls", "power-of-two", "own"
+]
+
+
+class RunSpec(Spec):
+    """How much is simulated, and how often."""
+
+    queries: Count | None = None
+    """Queries of one replication, over all classes; the run then drains."""
+    duration_s: Positive | None = None
+    """Or: seconds of arrivals; what is unfinished then is counted as unfinished."""
+    warmup_s: NonNegative | None = None
+    """Seconds left out of the metrics; found by MSER-5 where it is not given."""
+    replications: Count = 5
+    """Independent repetitions, each with its own chance; intervals are over these."""
+
+    @model_validator(mode="after")
+    def _one_end(self) -> RunSpec:
+        if (self.queries is None) == (self.duration_s is None):
+            raise ValueError("give one of 'queries' and 'duration_s'")
+        return self
+
+
+class ItemsSpec(Spec):
+    """Which items of which quality table a class asks."""
+
+    table: QualityRef
+    """A quality profile's name, or a file beside the scenario that describes one."""
+    split: Literal["train", "test", "all"] = "test"
+    draw: Literal["each-once", "with-replacement"] = "each-once"
+    """each-once: permutations, so that means are the table's; with-replacement: uniform."""
+    tasks: TaskShares | None = None
+    """Shares of the table's tasks; uniform over items where it is not given."""
+    output_tok: Literal["table", "workload"] = "table"
+    """Whose output lengths: as measured for that model and item, or the class's own."""
+    missing: Literal["error", "drop-item"] = "error"
+    """What to do with items that lack an outcome of a model of the fleet."""
+    models: dict[str, str] = {}
+    """Names of the table's columns by model of the fleet, where they differ."""
+
+
+class SloSpec(Spec):
+    """A limit that a metric must hold."""
+
+    metric: str
+    percentile: Annotated[float, Field(gt=0, lt=100)] | None = None
+    """Of a metric with one value a query (ttft_s, tpot_s, e2e_s, queue_s); the mean where it is not given."""
+    max: float | None = None
+    min: float | None = None
+    gate: bool = False
+    """A missed gate makes the command exit with 3."""
+
+    @model_validator(mode="after")
+    def _a_limit(self) -> SloSpec:
+        if self.max is None and self.min is None:
+            raise ValueError("give 'max' or 'min'")
+        return self
+
+
+class ClassSpec(Spec):
+    """A part of the workload with its own arrivals, lengths, tasks, patience and limits."""
+
+    origin: PlaceName = "here"
+    """The place where the class's users are."""
+    arrivals: ArrivalsPart
+    lengths: LengthsPart | None = None
+    """Not needed where the arrivals bring lengths (traces, built-in workloads)."""
+    items: ItemsSpec | None = None
+    """Without items there is no accuracy and no confidence."""
+    priority: int = 0
+    """Higher goes first."""
+    deadline_s: Positive | None = None
+    """Told to policies; judged by SLOs on e2e_s."""
+    timeout_s: Positive | None = None
+    """A query not answered by then is dropped."""
+    call_timeout_s: Positive | None = None
+    """A call not answered by then fails, and the policy is asked again."""
+    abandon_s: Positive | None = None
+    """A user who has seen no token by then leaves."""
+    slo: tuple[SloSpec, ...] = ()
+    show: Literal["after-accept", "at-once"] = "after-accept"
+    """When tokens are shown: after the policy has accepted the answer, or as they come."""
+    bytes_per_tok: Positive = 4.0
+    """Size of text on links."""
+    payload_bytes: NonNegative = 0.0
+    """Sent with each prompt beside its text (an image, say)."""
+    sensitivity: str | None = None
+    modality: str = "text"
+    next_prompt: Literal["answer", "trace"] = "answer"
+    """Of sessions: the next prompt grows by the answer really given, or is as the trace says."""
+
+
+class PoolSpec(Spec):
+    """Replicas of one model on one kind of device; or a hosted API."""
+
+    model: ModelRef | None = None
+    device: DeviceRef | None = None
+    """Makes a host of its own for each replica."""
+    host: HostRef | None = None
+    """Or: the name of hosts declared under `hosts`, shared with other pools."""
+    hosted: HostedRef | None = None
+    """Or: a hosted API, which has infinite servers."""
+    place: PlaceName = "here"
+    tier: str | None = None
+    """A label: device, edge, cloud."""
+    replicas: Count = 1
+    tensor_parallel: Count = 1
+    weights: str | None = None
+    """Quantisation of the weights (bf16, fp8, q4_k_m, ...); the model's own where it is not given."""
+    steps: StepsPart | None = None
+    """Step model; the roofline of the model on the device where it is not given."""
+    dispatch: Dispatch = "least-tokens"
+    batching: Literal["continuous", "static"] = "continuous"
+    max_seqs: Count = 64
+    max_batched_tok: Count = 2048
+    """Tokens of one pass: decodes first, then prompt chunks."""
+    block_tok: Count = 16
+    """KV cache block size."""
+    kv_tok: Count | None = None
+    """KV cache capacity of a replica; derived from the memory where it is not given."""
+    max_queue: Annotated[int, Field(ge=0)] | None = None
+    """Calls that may wait at a replica; more are refused."""
+    usd_per_h: NonNegative | None = None
+    """Price of one device an hour; the device's where it is not given."""
+    latency: Literal["recorded", "profile"] = "profile"
+    """Of hosted pools: the quality table's recorded latency, or the profile's TTFT and token rate."""
+    price: Literal["recorded", "profile"] = "profile"
+    """Of hosted pools: the quality table's recorded price, or the profile's price per token."""
+
+    @model_validator(mode="after")
+    def _one_home(self) -> PoolSpec:
+        homes = [key for key in ("device", "host", "hosted") if getattr(self, key) is not None]
+        if len(homes) != 1:
+            raise ValueError("give exactly one of 'device', 'host' and 'hosted'")
+        if self.model is None and self.hosted is None:
+            raise ValueError("give the 'model'")
+        return self
+
+
+class HostSpec(Spec):
+    """A physical machine that several pools (or stations) share: its memory, and its idle watts, counted once."""
+
+    device: DeviceRef
+    place: PlaceName = "here"
+    count: Count = 1
+    devices: Count = 1
+    """Devices in one such machine."""
+
+
+class LinkSpec(Spec):
+    """What joins two places."""
+
+    between: tuple[PlaceName, PlaceName]
+    profile: LinkRef | None = None
+    rtt_ms: NonNegative | None = None
+    up_mbit_per_s: Positive | None = None
+    """From the first place to the second; overrides the profile's."""
+    down_mbit_per_s: Positive | None = None
+    sharing: Literal["shared", "per_user"] = "shared"
+    """One pipe for all, or one for each user (each query, in open loops)."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> LinkSpec:
+        if self.profile is None and None in (self.rtt_ms, self.up_mbit_per_s, self.down_mbit_per_s):
+            raise ValueError("give 'profile', or all of 'rtt_ms', 'up_mbit_per_s' and 'down_mbit_per_s'")
+        return self
+
+
+class StationSpec(Spec):
+    """A router or a verifier: servers with a fixed service time and power, at a place."""
+
+    time_s: NonNegative
+    """Seconds of one decision or verification."""
+    servers: Count = 1
+    active_w: NonNegative = 0.0
+    """Watts above idle while a server works."""
+    host: HostRef | None = None
+    """The host it lives on (its place, its idle watts); at the query's origin where it is not given."""
+
+
+class RouterSpec(StationSpec):
+    """The station that every query passes before the policy's first decision."""
+
+
+class TelemetrySpec(Spec):
+    """How fresh is what routers see of pools."""
+
+    refresh_s: NonNegative = 0.0
+    """Seconds between reports; 0: always true now."""
+    delay_s: NonNegative = 0.0
+    """Age of a report when it arrives."""
+
+
+class GridSpec(Spec):
+    """The electricity and the building of a place."""
+
+    region: RegionRef | None = None
+    carbon_g_per_kwh: NonNegative | None = None
+    """Overrides the region's."""
+    pue: Annotated[float, Field(ge=1)] = 1.0
+
+
+class ScenarioSpec(Spec):
+    """A question about a fleet, whole."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+    extends: str | None = None
+    """Another scenario file whose maps this one's are merged into; `~` removes a key."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    run: RunSpec
+    workload: Annotated[dict[str, ClassSpec], Field(min_length=1)]
+    fleet: Annotated[dict[str, PoolSpec], Field(min_length=1)]
+    hosts: dict[str, HostSpec] = {}
+    links: dict[str, LinkSpec] = {}
+    policy: PolicyPart
+    router: RouterSpec | None = None
+    verifiers: dict[str, StationSpec] = {}
+    """Stations that `verify` calls may name."""
+    telemetry: TelemetrySpec = TelemetrySpec()
+    grid: dict[PlaceName, GridSpec] = {}
+    slo: tuple[SloSpec, ...] = ()
+
+
+__all__ = ["ScenarioSpec", "Share"]

@@ -1,0 +1,45 @@
+"""The closed list of unit suffixes: what a YAML key says and what the code calculates in."""
+
+from __future__ import annotations
+
+# Suffix in a file -> (suffix in the code, factor). Longest match wins; a suffix that stands for a base unit maps to itself.
+UNITS: dict[str, tuple[str, float]] = {
+    "_s": ("_s", 1.0),
+    "_ms": ("_s", 1e-3),
+    "_us": ("_s", 1e-6),
+    "_h": ("_s", 3600.0),
+    "_j": ("_j", 1.0),
+    "_w": ("_w", 1.0),
+    "_gb": ("_bytes", 1e9),
+    "_mb": ("_bytes", 1e6),
+    "_bytes": ("_bytes", 1.0),
+    "_bytes_per_tok": ("_bytes_per_tok", 1.0),
+    "_gb_per_s": ("_bytes_per_s", 1e9),
+    "_mbit_per_s": ("_bytes_per_s", 125_000.0),
+    "_tflop_per_s": ("_flop_per_s", 1e12),
+    "_top_per_s": ("_op_per_s", 1e12),
+    "_tok": ("_tok", 1.0),
+    "_tok_per_s": ("_tok_per_s", 1.0),
+    "_per_s": ("_per_s", 1.0),
+    "_per_h": ("_per_s", 1.0 / 3600.0),
+    "_usd": ("_usd", 1.0),
+    "_usd_per_h": ("_usd_per_s", 1.0 / 3600.0),
+    "_usd_per_mtok": ("_usd_per_tok", 1e-6),
+    "_usd_per_call": ("_usd_per_call", 1.0),
+    "_j_per_tok": ("_j_per_tok", 1.0),
+    "_nj_per_bit": ("_j_per_byte", 8e-9),
+    "_kwh_per_gb": ("_j_per_byte", 3.6e-3),
+    "_g_per_kwh": ("_g_per_j", 1.0 / 3.6e6),
+    "_billion": ("", 1e9),
+    "_frac": ("_frac", 1.0),
+    "_km": ("_m", 1e3),
+}
+
+
+def to_base(key: str, value: float) -> tuple[str, float]:
+    """Name and value in base units of a quantity whose key carries its unit: ("memory_gb", 8) -> ("memory_bytes", 8e9)."""
+    for suffix in sorted(UNITS, key=len, reverse=True):
+        if key.endswith(suffix):
+            base, factor = UNITS[suffix]
+            return key.removesuffix(suffix) + base, value * factor
+    return key, value
