@@ -11,6 +11,15 @@ Floats = NDArray[np.float64]
 
 FOREVER = 1 << 60  # passes
 
+GIVEN = {"given": True}
+"""Metadata of the fields of a step model that `build` gives; the others are arguments in the scenario's `steps`.
+
+Every step model is a dataclass with the given fields `device: Device`, `model: Model`, `tensor_parallel: int`,
+`weights: str | None` (None: the model's own), `max_batched_tok: int` and `max_seqs: int`, so that `cls(device=...,
+model=..., tensor_parallel=..., weights=..., max_batched_tok=..., max_seqs=..., **args)` makes any of them. Arguments
+that make no sense raise ValueError. `time_evidence` and `energy_evidence` say how well they are known.
+"""
+
 
 class Pace(NamedTuple):
     """Times of the passes of a span: pass j takes `first_s + j * growth_s`, for j < `passes`."""
@@ -25,8 +34,8 @@ class Spans(NamedTuple):
 
     A span is `passes` passes with `decode_seqs` sequences decoding and `chunk_tok` prompt tokens prefilled in each.
     `context_tok` (tokens attended by the decodes), `chunk_past_tok` (tokens of these prompts prefilled before) and
-    `chunk_pairs` (query-key pairs of the chunks: sum of t * (past + t / 2)) are those of the first pass; in each further
-    pass they grow by `decode_seqs`, `chunk_tok` and `chunk_tok ** 2`.
+    `chunk_pairs` (query-key pairs of the chunks: sum of t * (past + t / 2)) are those of the first pass; in each
+    further pass they grow by `decode_seqs`, `chunk_tok` and `chunk_tok ** 2`.
     """
 
     time_s: Floats
@@ -52,7 +61,7 @@ class StepModel(Protocol):
     def pace(
         self, decode_seqs: int, context_tok: int, chunk_tok: int, chunk_past_tok: int, chunk_pairs: float
     ) -> tuple[float, float, int]:
-        """`Pace` (as a plain tuple: this is the hot path) of passes that start with this batch and grow as `Spans` says.
+        """`Pace` (a plain tuple: this is the hot path) of passes that start with this batch and grow as `Spans` says.
 
         `passes` is how long the affine form holds; where it ends (a grid cell, a regime change) the engine asks again.
         """

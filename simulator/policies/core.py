@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 CallKind = Literal["answer", "verify", "refine"]
 
@@ -82,6 +82,11 @@ class Query:
         """Outcomes of kind `answer` from `pools`, in the order in which they came."""
         return [o for o in self.outcomes if isinstance(o, Answer) and o.kind == "answer" and o.pool in pools]
 
+    @property
+    def failure(self) -> str:
+        """Why the newest failed call failed; "no answer" where none did."""
+        return next((o.reason for o in reversed(self.outcomes) if isinstance(o, Failed)), "no answer")
+
 
 class Ask(NamedTuple):
     """Make these calls, one or several at once, beside those in flight."""
@@ -108,6 +113,11 @@ class Drop(NamedTuple):
 
 
 Decision = Ask | Wait | Finish | Drop
+
+
+def failed_or(query: Query, ask: Ask) -> Decision:
+    """`ask` for a query that has not been asked; else its one call has failed, and the query is dropped for that reason."""
+    return ask if not query.asked else Drop(query.failure)
 
 
 class Reported(NamedTuple):
@@ -193,5 +203,3 @@ class Prepared(Protocol):
         """The policy that decides, fresh for one replication."""
         ...
 
-
-Args = Mapping[str, Any]

@@ -15,4 +15,4 @@ Count = Annotated[int, Field(ge=1)]
 class Spec(BaseModel):
     """A checked value: frozen, and unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)

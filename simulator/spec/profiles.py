@@ -1,54 +1,61 @@
-"""The shape of profiles: one YAML file a thing, each number with its source. `Device`, `Model`, ... read base units."""
+"""The shape of profiles: one YAML file a thing, each number with its source. Code reads them as `physics.values`."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from simulator.spec.base import NonNegative, Positive, Share, Spec
+from simulator.spec.base import Count, NonNegative, Positive, Share, Spec
 
 Evidence = Literal["measured", "fitted", "datasheet", "assumed"]
 EVIDENCE: tuple[Evidence, ...] = ("measured", "fitted", "datasheet", "assumed")  # strongest first
 
 
 class Source(Spec):
-    """Where a number is from: `of` names the keys it covers (all others where it is empty)."""
+    """Where numbers are from."""
 
     kind: Evidence
     ref: str
     """Data sheet, paper, repository and commit."""
     of: tuple[str, ...] = ()
+    """The keys it covers; empty: all that no other source names."""
     note: str = ""
 
 
 class Profile(Spec):
     """What all profiles have."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
     title: str = ""
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
 
     def evidence(self, key: str) -> Evidence:
-        """Evidence of `key`: of the source that names it, else of the first that names nothing."""
+        """Evidence of `key`: of the source that names it, else the first that names nothing; a default is assumed."""
+        if key not in self.model_fields_set:
+            return "assumed"
         for source in self.sources:
             if key in source.of:
                 return source.kind
-        return next((s.kind for s in self.sources if not s.of), "assumed")
+        return next((source.kind for source in self.sources if not source.of), "assumed")
 
-
-class PowerCurve(Spec):
-    """Watts of a device at work, as fractions of its TDP: decode = at_1 + per_doubling * log2(batch), at most 1."""
-
-    prefill_frac: Share
-    decode_frac_at_1: Share
-    decode_frac_per_doubling: NonNegative = 0.0
+    @model_validator(mode="after")
+    def _every_number_has_a_source(self) -> Profile:
+        named = {key for source in self.sources for key in source.of}
+        if unknown := sorted(named - set(type(self).model_fields)):
+            raise ValueError(f"'sources' name keys that do not exist: {', '.join(unknown)}")
+        numbers = {key for key in self.model_fields_set if isinstance(getattr(self, key), float)}
+        if all(source.of for source in self.sources) and (bare := sorted(numbers - named)):
+            raise ValueError(f"no source for {', '.join(bare)}")
+        return self
 
 
 class DeviceProfile(Profile):
-    """A GPU, an edge box or a phone SoC. Peaks are dense."""
+    """A GPU, an edge box or a phone SoC. Peaks are dense; achievable fractions are those of the engine named."""
 
     kind: Literal["datacenter", "workstation", "edge", "phone", "laptop", "cpu"]
+    engine: str = ""
+    """The inference engine that the achievable fractions and overheads are of."""
     memory_gb: Positive
     bandwidth_gb_per_s: Positive
     peak_fp16_tflop_per_s: Positive
@@ -59,22 +66,36 @@ class DeviceProfile(Profile):
     """Watts with the model loaded and nothing to do."""
     host_idle_w: NonNegative = 0.0
     """Watts of the machine around one device (CPU, memory, fans), always drawn."""
-    power: PowerCurve
-    usd_per_h: NonNegative = 0.0
-    bandwidth_frac: Share
+    prefill_power_frac: Annotated[float, Field(gt=0, le=1.1)]
+    """Power in passes of prompt tokens, as a fraction of the TDP."""
+    decode_power_at_1_frac: Share
+    """Power while one sequence decodes, as a fraction of the TDP."""
+    decode_power_per_doubling_frac: NonNegative = 0.0
+    """What each doubling of the decoding sequences adds to it; the sum is at most 1."""
+    price_usd_per_h: NonNegative = 0.0
+    bandwidth_frac: Annotated[float, Field(gt=0, le=1)]
     """Achievable fraction of the bandwidth in decode (eta)."""
     prefill_frac: Annotated[float, Field(gt=0, le=1.2)]
-    """Achievable fraction of the fp16 peak in prefill of many tokens."""
-    prefill_half_tok: NonNegative = 128.0
-    """Tokens in a pass at which half of `prefill_frac` is reached."""
-    pass_overhead_ms: NonNegative
-    """Fixed time of a pass: launches, sampling, scheduler."""
+    """Achievable fraction of the fp16 peak in passes of many tokens."""
+    prefill_fp8_frac: Annotated[float, Field(gt=0, le=1.2)] | None = None
+    """The same of the fp8 peak, where the weights are fp8; `prefill_frac` where it is not given."""
+    prefill_half_tok: NonNegative = 64.0
+    """Tokens up to which a pass reaches half of `prefill_frac`; t tokens beyond reach t / (t + this) of it."""
+    attention_frac: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Achievable fraction of the fp16 peak in the attention of prompts."""
+    pass_overhead_ms: NonNegative = 0.0
+    """Fixed time of a pass, whatever the model: scheduler, sampling."""
+    layer_overhead_us: NonNegative = 0.0
+    """Fixed time of a layer in a pass: launches, small kernels."""
+    seq_overhead_us: NonNegative = 0.0
+    """Time of a pass for each sequence that decodes: sampling, detokenising, scheduling."""
     allreduce_us: NonNegative = 10.0
     """Latency of one small all-reduce between devices of a host."""
     interconnect_gb_per_s: Positive | None = None
+    """Bus bandwidth of large all-reduces between devices of a host; without it there is no tensor parallelism."""
     runtime_gb: NonNegative = 1.0
-    """Memory that the engine itself takes."""
-    memory_frac: Share = 0.9
+    """Memory that the engine itself takes on each device."""
+    memory_frac: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Fraction of the memory that the engine may use."""
 
 
@@ -83,16 +104,26 @@ class ModelProfile(Profile):
 
     params_billion: Positive
     active_params_billion: Positive
-    """Parameters multiplied for one token (all but the input embedding; MoE: those of the experts chosen)."""
-    layers: Annotated[int, Field(ge=1)]
-    hidden: Annotated[int, Field(ge=1)]
-    heads: Annotated[int, Field(ge=1)]
-    kv_heads: Annotated[int, Field(ge=1)]
-    head_dim: Annotated[int, Field(ge=1)]
-    max_context_tok: Annotated[int, Field(ge=1)]
+    """Parameters multiplied for one token (without the input embedding; MoE: with the experts chosen)."""
+    layers: Count
+    hidden: Count
+    heads: Count
+    kv_heads: Count
+    head_dim: Count
+    ffn: Count
+    """Width of the feed-forward layer (of one expert)."""
+    vocab: Count
+    tied: bool = False
+    """One matrix is both input embedding and output head."""
+    experts: Count | None = None
+    experts_per_tok: Count | None = None
+    max_context_tok: Count
+    window_tok: Count | None = None
+    """Context of the layers with a sliding window; these layers count as full ones in time and memory as yet."""
     weights: str = "bf16"
     """Quantisation as published."""
-    kv_bytes_per_value: Positive = 2.0
+    kv_value_bytes: Positive = 2.0
+    """Bytes of one number in the KV cache."""
 
 
 class LinkProfile(Profile):
@@ -102,8 +133,10 @@ class LinkProfile(Profile):
     up_mbit_per_s: Positive
     down_mbit_per_s: Positive
     energy_up_nj_per_bit: NonNegative = 0.0
+    """Joules of the user's radio or adapter above its idle; tails after a transfer are left out."""
     energy_down_nj_per_bit: NonNegative = 0.0
     network_kwh_per_gb: NonNegative = 0.0
+    """Energy of the network between, an average and not a marginal figure."""
 
 
 class HostedProfile(Profile):
@@ -126,3 +159,5 @@ class RegionProfile(Profile):
     """A grid region."""
 
     carbon_g_per_kwh: NonNegative
+    """Mean of `year`."""
+    year: Annotated[int, Field(ge=1990, le=2100)] | None = None

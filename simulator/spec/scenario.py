@@ -1,4 +1,4 @@
-"""The shape of a scenario file. Names are checked against the library of profiles; every quantity's key says its unit."""
+"""The shape of a scenario file. Names are checked against the library of profiles; each key says its unit."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from simulator.spec.base import Count, NonNegative, Positive, Share, Spec
+from simulator.spec.base import Count, NonNegative, Positive, Spec
+from simulator.spec.metric_names import WITH_PERCENTILES
 from simulator.spec.parts import ArrivalsPart, LengthsPart, PolicyPart, StepsPart
 from simulator.spec.refs import (
     DeviceRef,
     HostedRef,
     HostRef,
     LinkRef,
+    MetricName,
     ModelRef,
+    Name,
     PlaceName,
     QualityRef,
     RegionRef,
     TaskShares,
 )
 
-Dispatch = Literal[
-    "least-tokens", "shared", "round-robin", "random", "least-calls", "power-of-two", "own"
-]
+Dispatch = Literal["least-tokens", "shared", "round-robin", "random", "least-calls", "power-of-two", "own"]
 
 
 class RunSpec(Spec):
@@ -58,14 +59,14 @@ class ItemsSpec(Spec):
     """Whose output lengths: as measured for that model and item, or the class's own."""
     missing: Literal["error", "drop-item"] = "error"
     """What to do with items that lack an outcome of a model of the fleet."""
-    models: dict[str, str] = {}
+    models: dict[str, str] = Field(default_factory=dict)
     """Names of the table's columns by model of the fleet, where they differ."""
 
 
 class SloSpec(Spec):
     """A limit that a metric must hold."""
 
-    metric: str
+    metric: MetricName
     percentile: Annotated[float, Field(gt=0, lt=100)] | None = None
     """Of a metric with one value a query (ttft_s, tpot_s, e2e_s, queue_s); the mean where it is not given."""
     max: float | None = None
@@ -77,6 +78,8 @@ class SloSpec(Spec):
     def _a_limit(self) -> SloSpec:
         if self.max is None and self.min is None:
             raise ValueError("give 'max' or 'min'")
+        if self.percentile is not None and self.metric not in WITH_PERCENTILES:
+            raise ValueError(f"only {', '.join(WITH_PERCENTILES)} have percentiles, not {self.metric}")
         return self
 
 
@@ -113,6 +116,13 @@ class ClassSpec(Spec):
     """Of sessions: the next prompt grows by the answer really given, or is as the trace says."""
 
 
+class ChangeSpec(Spec):
+    """A factor from some time on, until the next change."""
+
+    from_s: NonNegative
+    factor: Positive
+
+
 class PoolSpec(Spec):
     """Replicas of one model on one kind of device; or a hosted API."""
 
@@ -143,6 +153,8 @@ class PoolSpec(Spec):
     """KV cache capacity of a replica; derived from the memory where it is not given."""
     max_queue: Annotated[int, Field(ge=0)] | None = None
     """Calls that may wait at a replica; more are refused."""
+    slowdown: tuple[ChangeSpec, ...] = ()
+    """Factors on the time of a pass: thermal throttling, a noisy neighbour."""
     usd_per_h: NonNegative | None = None
     """Price of one device an hour; the device's where it is not given."""
     latency: Literal["recorded", "profile"] = "profile"
@@ -181,11 +193,15 @@ class LinkSpec(Spec):
     down_mbit_per_s: Positive | None = None
     sharing: Literal["shared", "per_user"] = "shared"
     """One pipe for all, or one for each user (each query, in open loops)."""
+    bandwidth: tuple[ChangeSpec, ...] = ()
+    """Factors on the bandwidth, both ways."""
 
     @model_validator(mode="after")
     def _whole(self) -> LinkSpec:
         if self.profile is None and None in (self.rtt_ms, self.up_mbit_per_s, self.down_mbit_per_s):
             raise ValueError("give 'profile', or all of 'rtt_ms', 'up_mbit_per_s' and 'down_mbit_per_s'")
+        if self.between[0] == self.between[1]:
+            raise ValueError(f"a link joins two different places, not {self.between[0]!r} with itself")
         return self
 
 
@@ -220,6 +236,8 @@ class GridSpec(Spec):
     region: RegionRef | None = None
     carbon_g_per_kwh: NonNegative | None = None
     """Overrides the region's."""
+    carbon: tuple[ChangeSpec, ...] = ()
+    """Factors on the carbon intensity: day and night."""
     pue: Annotated[float, Field(ge=1)] = 1.0
 
 
@@ -231,17 +249,14 @@ class ScenarioSpec(Spec):
     """Another scenario file whose maps this one's are merged into; `~` removes a key."""
     seed: Annotated[int, Field(ge=0)] = 0
     run: RunSpec
-    workload: Annotated[dict[str, ClassSpec], Field(min_length=1)]
-    fleet: Annotated[dict[str, PoolSpec], Field(min_length=1)]
-    hosts: dict[str, HostSpec] = {}
-    links: dict[str, LinkSpec] = {}
+    workload: Annotated[dict[Name, ClassSpec], Field(min_length=1)]
+    fleet: Annotated[dict[Name, PoolSpec], Field(min_length=1)]
+    hosts: dict[Name, HostSpec] = Field(default_factory=dict)
+    links: dict[Name, LinkSpec] = Field(default_factory=dict)
     policy: PolicyPart
     router: RouterSpec | None = None
-    verifiers: dict[str, StationSpec] = {}
+    verifiers: dict[Name, StationSpec] = Field(default_factory=dict)
     """Stations that `verify` calls may name."""
     telemetry: TelemetrySpec = TelemetrySpec()
-    grid: dict[PlaceName, GridSpec] = {}
+    grid: dict[PlaceName, GridSpec] = Field(default_factory=dict)
     slo: tuple[SloSpec, ...] = ()
-
-
-__all__ = ["ScenarioSpec", "Share"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Suffix in a file -> (suffix in the code, factor). Longest match wins; a suffix that stands for a base unit maps to itself.
+# Suffix in a file -> (suffix in the code, factor). The longest match wins; a base unit maps to itself.
 UNITS: dict[str, tuple[str, float]] = {
     "_s": ("_s", 1.0),
     "_ms": ("_s", 1e-3),
@@ -36,10 +36,14 @@ UNITS: dict[str, tuple[str, float]] = {
 }
 
 
+_LONGEST_FIRST = sorted(UNITS, key=len, reverse=True)
+
+
 def to_base(key: str, value: float) -> tuple[str, float]:
-    """Name and value in base units of a quantity whose key carries its unit: ("memory_gb", 8) -> ("memory_bytes", 8e9)."""
-    for suffix in sorted(UNITS, key=len, reverse=True):
-        if key.endswith(suffix):
+    """Name and value in base units of a quantity whose key says its unit: ("memory_gb", 8) -> ("memory_bytes", 8e9)."""
+    dashed = "_" + key  # a key may be all unit: "usd_per_h"
+    for suffix in _LONGEST_FIRST:
+        if dashed.endswith(suffix):
             base, factor = UNITS[suffix]
-            return key.removesuffix(suffix) + base, value * factor
+            return (dashed.removesuffix(suffix) + base).removeprefix("_"), value * factor
     return key, value

@@ -17,9 +17,10 @@ class Traffic:
     """Rows of one class, in the order of their keys; every column is (n,) or None where the source has nothing to say.
 
     A row either arrives at `arrive_s` or, where that is NaN, `wait_s` seconds after the answer to the row that names it
-    in `next_row` (-1: none follows). `prompt_tok` of a row that follows is the whole prompt if `grows` is False (the trace's
-    own), else only its new tokens: the engine adds the prompt and the answer really given before it. `finite` says that the
-    source has no more rows than these.
+    in `next_row` (-1: none follows). `prompt_tok` of a row that follows is the whole prompt if `grows` is False (the
+    trace's own), else only its new tokens: the engine adds the prompt and the answer really given before it. `due_s`,
+    never decreasing, is where rows stand among those of other classes (None: `arrive_s`): a session's rows at its
+    start, a user's at its turn. `finite` says that the source has no more rows than these.
     """
 
     arrive_s: Floats
@@ -29,6 +30,7 @@ class Traffic:
     wait_s: Floats | None = None
     session: Ints | None = None  # sessions and users: whose row it is
     turn: Ints | None = None
+    due_s: Floats | None = None
     grows: bool = False
     finite: bool = False
 
@@ -38,7 +40,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Demand:
-    """How much is asked of a source: the first `queries` rows, or all that arrive before `until_s`, whichever is given."""
+    """How much is asked of a source: the first `queries` rows, or all that may arrive before `until_s`; one of both."""
 
     queries: int | None = None
     until_s: float | None = None
@@ -47,7 +49,9 @@ class Demand:
 class Streams(Protocol):
     """Named generators of one replication: the same name gives a fresh generator at the same place."""
 
-    def __call__(self, name: str) -> np.random.Generator: ...
+    def __call__(self, name: str) -> np.random.Generator:
+        """A fresh generator of this name."""
+        ...
 
 
 class Arrivals(Protocol):
@@ -70,8 +74,9 @@ class Lengths(Protocol):
 class World:
     """All that a replication's queries are, before any policy is asked; row index = query id. Columns are (n,).
 
-    `cls` indexes `classes`; `item` indexes the class's quality table (-1: none); `follows` marks rows that come after
-    another row's answer; `prompt_tok`, `next_row`, `wait_s`, `grows` as in `Traffic` (`next_row` shifted to world rows).
+    `cls` indexes `classes`; `item` indexes the class's quality table (-1: none); `arrive_s` is NaN in rows that follow
+    another row's answer; `session` counts within the class (-1: none); `prompt_tok`, `next_row`, `wait_s`, `grows` as
+    in `Traffic` (`next_row` shifted to world rows).
     """
 
     classes: tuple[str, ...]

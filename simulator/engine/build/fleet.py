@@ -1,0 +1,222 @@
+"""Hosts and pools: which replica lives on which machine, whether it fits, and what its passes take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, inf
+from statistics import NormalDist
+
+from simulator.engine.job import Job
+from simulator.engine.pool import HostedPlan, PoolFacts, PoolPlan, Uniform
+from simulator.engine.replica import Limits, Slowdown
+from simulator.physics import values
+from simulator.physics.memory import kv_bytes_per_tok, weight_bytes
+from simulator.physics.roofline import Roofline
+from simulator.physics.signal import Signal
+from simulator.physics.step import StepModel
+from simulator.physics.values import Device, Hosted, Model
+from simulator.spec.errors import SpecError
+from simulator.spec.load import Scenario
+from simulator.spec.profiles import Evidence
+from simulator.spec.scenario import ChangeSpec, PoolSpec
+
+
+@dataclass(frozen=True)
+class Host:
+    """A physical machine with `devices` accelerators: its idle watts and its price run for as long as the run lasts."""
+
+    name: str
+    place: str
+    device: Device
+    devices: int
+    usd_per_s: float  # of the whole machine
+
+    @property
+    def idle_w(self) -> float:
+        """Watts drawn whether it works or not."""
+        return self.devices * (self.device.idle_w + self.device.host_idle_w)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A pool with what accounting must know of it: own ones have a device, steps and homes, hosted ones an API."""
+
+    plan: PoolPlan | HostedPlan
+    spec: PoolSpec
+    model: str
+    homes: tuple[str, ...] = ()  # host of each replica
+    device: Device | None = None
+    steps: StepModel | None = None
+    hosted: Hosted | None = None
+    kv_origin: str = ""
+    time_evidence: Evidence = "assumed"
+    energy_evidence: Evidence = "assumed"
+
+
+def signal(changes: tuple[ChangeSpec, ...]) -> Signal:
+    """Factors over time as a signal that starts at 1."""
+    factors = {0.0: 1.0} | {change.from_s: change.factor for change in changes}
+    return Signal(tuple(sorted(factors)), tuple(factors[time_s] for time_s in sorted(factors)))
+
+
+def fleet(scenario: Scenario) -> tuple[list[Host], list[Built]]:
+    """All hosts and pools, in the order of the file. SpecError for what does not fit or cannot be."""
+    spec, library = scenario.spec, scenario.library
+    hosts: dict[str, Host] = {}
+    for name, host in spec.hosts.items():
+        device = values.device(library.read("devices", host.device))
+        for i in range(host.count):
+            price = host.devices * device.price_usd_per_s
+            hosts[f"{name}-{i}"] = Host(f"{name}-{i}", host.place, device, host.devices, price)
+    homes: dict[str, tuple[str, ...]] = {}
+    for name, pool in spec.fleet.items():
+        if pool.host is not None:
+            homes[name] = tuple(f"{pool.host}-{i % spec.hosts[pool.host].count}" for i in range(pool.replicas))
+        elif pool.device is not None:
+            device = values.device(library.read("devices", pool.device))
+            hourly = device.price_usd_per_s if pool.usd_per_h is None else pool.usd_per_h / 3600
+            homes[name] = tuple(f"{name}-{i}" for i in range(pool.replicas))
+            for home in homes[name]:
+                tp = pool.tensor_parallel
+                hosts[home] = Host(home, pool.place, device, tp, tp * hourly)
+    models = {
+        name: values.model(library.read("models", pool.model))
+        for name, pool in spec.fleet.items()
+        if name in homes and pool.model is not None
+    }
+    memory = _memory(scenario, hosts, homes, models)
+    built = [
+        _own(scenario, name, i, models[name], homes[name], hosts, memory[name])
+        if name in homes
+        else _hosted(scenario, name, i)
+        for i, name in enumerate(spec.fleet)
+    ]
+    return list(hosts.values()), built
+
+
+def _memory(
+    scenario: Scenario, hosts: dict[str, Host], homes: dict[str, tuple[str, ...]], models: dict[str, Model]
+) -> dict[str, tuple[int, str]]:
+    """KV tokens of a replica of each pool, and where the number is from.
+
+    What weights and given caches leave of a machine's memory is shared evenly by its other replicas; the fullest machine
+    counts. SpecError where weights do not fit, or no cache is left.
+    """
+    fleet = scenario.spec.fleet
+    found: dict[str, tuple[int, str]] = {}
+    for host in hosts.values():
+        guests = [name for name in homes for home in homes[name] if home == host.name]
+        room = host.devices * (host.device.memory_bytes * host.device.memory_frac - host.device.runtime_bytes)
+        what = f"{room:.3g} bytes that the engine may use on {host.devices} x {host.device.name!r}"
+        left = room
+        for name in guests:
+            try:
+                left -= weight_bytes(models[name], fleet[name].weights or models[name].weights)
+            except ValueError as error:
+                raise scenario.error(("fleet", name, "weights"), str(error)) from None
+            if left <= 0:
+                raise scenario.error(
+                    ("fleet", name, "model"), f"pool {name!r}: {room - left:.3g} bytes of weights do not fit in {what}"
+                )
+        for name in guests:
+            if (kv_tok := fleet[name].kv_tok) is not None:
+                left -= kv_tok * kv_bytes_per_tok(models[name])
+                found[name] = (kv_tok, "given")
+                if left < 0:
+                    raise scenario.error(("fleet", name, "kv_tok"), f"{kv_tok} tokens do not fit beside the weights in {what}")
+        sharers = [name for name in guests if fleet[name].kv_tok is None]
+        for name in sharers:
+            kv_tok = int(left / len(sharers) / kv_bytes_per_tok(models[name]))
+            if kv_tok < fleet[name].block_tok:
+                raise scenario.error(("fleet", name, "model"), f"pool {name!r}: no room for a KV cache in {what}")
+            if name not in found or kv_tok < found[name][0]:
+                found[name] = (kv_tok, "derived from memory")
+    return found
+
+
+def _own(
+    scenario: Scenario,
+    name: str,
+    index: int,
+    model: Model,
+    homes: tuple[str, ...],
+    hosts: dict[str, Host],
+    memory: tuple[int, str],
+) -> Built:
+    pool = scenario.spec.fleet[name]
+    host = hosts[homes[0]]
+    given = {
+        "device": host.device,
+        "model": model,
+        "tensor_parallel": pool.tensor_parallel,
+        "weights": pool.weights,
+        "max_batched_tok": pool.max_batched_tok,
+        "max_seqs": pool.max_seqs,
+    }
+    try:
+        steps = Roofline(**given) if pool.steps is None else pool.steps.make(**given)
+    except (ValueError, TypeError) as error:
+        if isinstance(error, SpecError):
+            raise
+        raise scenario.error(("fleet", name, "steps" if pool.steps else "device"), str(error)) from None
+    kv_tok, origin = memory
+    limits = Limits(pool.max_seqs, pool.max_batched_tok, kv_tok, pool.block_tok, pool.batching == "static")
+    facts = PoolFacts(name, index, model.name, host.place, pool.tier, pool.replicas)
+    plan = PoolPlan(facts, steps, limits, pool.dispatch, pool.max_queue, _slowdown(pool.slowdown))
+    return Built(
+        plan,
+        pool,
+        model.name,
+        homes,
+        host.device,
+        steps,
+        kv_origin=origin,
+        time_evidence=steps.time_evidence,
+        energy_evidence=steps.energy_evidence,
+    )
+
+
+def _slowdown(changes: tuple[ChangeSpec, ...]) -> Slowdown | None:
+    if not changes:
+        return None
+    factors = signal(changes)
+    return lambda time_s: (factors.value(time_s), factors.next_change_s(time_s))
+
+
+def _hosted(scenario: Scenario, name: str, index: int) -> Built:
+    pool = scenario.spec.fleet[name]
+    assert pool.hosted is not None
+    hosted = values.hosted(scenario.library.read("hosted", pool.hosted))
+    model = pool.model or hosted.model
+    price = (hosted.price_in_usd_per_tok, hosted.price_out_usd_per_tok)
+    facts = PoolFacts(name, index, model, pool.place, pool.tier, 1, price)
+    evidence = "measured" if pool.latency == "recorded" else values.weakest(
+        hosted.evidence[key] for key in ("ttft_median_s", "rate_median_tok_per_s")
+    )
+    plan = HostedPlan(facts, recorded_latency if pool.latency == "recorded" else _ProfileLatency(hosted))
+    energy = "assumed" if hosted.energy_j_per_tok is None else hosted.evidence["energy_j_per_tok"]
+    return Built(plan, pool, model, hosted=hosted, time_evidence=evidence, energy_evidence=energy)
+
+
+def recorded_latency(job: Job, uniform: Uniform) -> tuple[float, float]:
+    """The latency of this very model on this very item, as recorded; the answer comes whole."""
+    column = job.life.cls.latency_s[job.pool]
+    assert column is not None
+    return column[job.life.item], column[job.life.item]
+
+
+@dataclass(frozen=True)
+class _ProfileLatency:
+    """Lognormal time to the first token and lognormal token rate. The same query meets the same luck everywhere."""
+
+    hosted: Hosted
+
+    def __call__(self, job: Job, uniform: Uniform) -> tuple[float, float]:
+        hosted, query, attempt = self.hosted, job.life.row, job.life.calls
+        first_s = hosted.ttft_median_s * exp(hosted.ttft_sigma * _normal(uniform("hosted-ttft", query, attempt)))
+        rate = hosted.rate_median_tok_per_s * exp(hosted.rate_sigma * _normal(uniform("hosted-rate", query, attempt)))
+        return first_s, first_s + (job.output_tok - 1) / rate
+
+
+def _normal(u: float) -> float:
+    return NormalDist().inv_cdf(u) if u > 0.0 else -inf

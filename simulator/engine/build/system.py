@@ -1,0 +1,141 @@
+"""From a checked scenario to what can run: profiles read, sizes checked, names gone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from simulator.engine.build.classes import BuiltClass, classes
+from simulator.engine.build.fleet import Built, Host, fleet, signal
+from simulator.engine.build.policies import policy
+from simulator.engine.plan import LinkPlan, Plan, StationPlan
+from simulator.physics import values
+from simulator.physics.link import between
+from simulator.physics.signal import Signal
+from simulator.physics.values import Link
+from simulator.spec.load import Scenario
+from simulator.spec.profiles import Evidence
+from simulator.spec.scenario import LinkSpec, StationSpec
+from simulator.workload.traffic import Demand, World
+from simulator.workload.world import world
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The electricity of a place: grams of CO2 a joule over time, and the building's factor."""
+
+    carbon_g_per_j: Signal
+    pue: float
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class System:
+    """A scenario ready to run: the plan of the engine, and what accounting needs beside it."""
+
+    scenario: Scenario
+    plan: Plan
+    demand: Demand
+    hosts: tuple[Host, ...]
+    pools: tuple[Built, ...]
+    classes: tuple[BuiltClass, ...]
+    links: tuple[Link, ...]
+    stations: tuple[StationSpec, ...]
+    grids: Mapping[str, Grid]
+
+    def world(self, replication: int) -> World:
+        """All that is asked in one replication; the same whatever the fleet and the policy are."""
+        traffic = {cls.plan.facts.name: cls.traffic for cls in self.classes}
+        made = world(traffic, self.demand, self.scenario.spec.seed, replication)
+        for number, cls in enumerate(self.classes):
+            made = cls.filled(made, number)
+        return made
+
+    def grid(self, place: str) -> Grid:
+        """The grid of a place; one without carbon where the scenario names none."""
+        return self.grids.get(place, NO_GRID)
+
+
+NO_GRID = Grid(Signal.constant(0.0), 1.0, "assumed")
+
+
+def build(scenario: Scenario) -> System:
+    """Resolve every name of `scenario`. SpecError, with its place in the file, for what does not exist or does not fit."""
+    spec = scenario.spec
+    hosts, pools = fleet(scenario)
+    built = classes(scenario, pools)
+    links = [_link(scenario, link) for link in spec.links.values()]
+    stations = ([spec.router] if spec.router else []) + list(spec.verifiers.values())
+    names = (["router"] if spec.router else []) + list(spec.verifiers)
+    plans = [_station(scenario, name, station) for name, station in zip(names, stations, strict=True)]
+    plan = Plan(
+        pools=tuple(pool.plan for pool in pools),
+        replicas=tuple(len(pool.homes) for pool in pools),
+        classes=tuple(cls.plan for cls in built),
+        policy=policy(scenario, hosts, pools, built),
+        links=tuple(_link_plan(name, spec.links[name], link) for name, link in zip(spec.links, links, strict=True)),
+        router=plans[0] if spec.router else None,
+        verifiers=tuple(plans[1:] if spec.router else plans),
+        refresh_s=spec.telemetry.refresh_s,
+        delay_s=spec.telemetry.delay_s,
+        horizon_s=spec.run.duration_s,
+    )
+    return System(
+        scenario,
+        plan,
+        Demand(queries=spec.run.queries, until_s=spec.run.duration_s),
+        tuple(hosts),
+        tuple(pools),
+        tuple(built),
+        tuple(links),
+        tuple(stations),
+        {place: _grid(scenario, place) for place in spec.grid},
+    )
+
+
+def _link(scenario: Scenario, spec: LinkSpec) -> Link:
+    """The profile with what the scenario says laid over it."""
+    given = {
+        "rtt_s": None if spec.rtt_ms is None else spec.rtt_ms * 1e-3,
+        "up_bytes_per_s": None if spec.up_mbit_per_s is None else spec.up_mbit_per_s * 125_000.0,
+        "down_bytes_per_s": None if spec.down_mbit_per_s is None else spec.down_mbit_per_s * 125_000.0,
+    }
+    numbers = {key: value for key, value in given.items() if value is not None}
+    if spec.profile is None:
+        return between("link", **numbers)
+    profile = values.link(scenario.library.read("links", spec.profile))
+    return values.overridden(profile, numbers)
+
+
+def _link_plan(name: str, spec: LinkSpec, link: Link) -> LinkPlan:
+    changes = signal(spec.bandwidth)
+    return LinkPlan(
+        name,
+        spec.between,
+        link.up_bytes_per_s,
+        link.down_bytes_per_s,
+        link.rtt_s / 2,
+        spec.sharing == "per_user",
+        tuple(zip(changes.times_s, changes.values, strict=True)) if spec.bandwidth else (),
+    )
+
+
+def _station(scenario: Scenario, name: str, spec: StationSpec) -> StationPlan:
+    place = None if spec.host is None else scenario.spec.hosts[spec.host].place
+    return StationPlan(name, spec.time_s, spec.servers, place)
+
+
+def _grid(scenario: Scenario, place: str) -> Grid:
+    spec = scenario.spec.grid[place]
+    evidence: Evidence = "assumed"
+    g_per_j = 0.0
+    if spec.region is not None:
+        region = values.region(scenario.library.read("regions", spec.region))
+        g_per_j, evidence = region.carbon_g_per_j, region.evidence["carbon_g_per_j"]
+    if spec.carbon_g_per_kwh is not None:
+        g_per_j, evidence = spec.carbon_g_per_kwh / 3.6e6, "assumed"
+    factors = signal(spec.carbon)
+    return Grid(Signal(factors.times_s, tuple(g_per_j * f for f in factors.values)), spec.pue, evidence)
+
+
+__all__: Sequence[str] = ["Grid", "System", "build"]

@@ -1,0 +1,74 @@
+"""A call under way: what the pools, links and stations pass on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.engine.clock import ATTEMPTS
+from simulator.policies.core import Call
+
+if TYPE_CHECKING:
+    from simulator.engine.life import Life
+
+NOT_YET = float("nan")
+
+
+class Job:
+    """One call of one query, from the decision that made it to the log row that ends it. Times are NaN until they happen."""
+
+    __slots__ = (
+        "admitted",
+        "asked_s",
+        "base_tok",
+        "call",
+        "cancelled",
+        "delivered_s",
+        "done_s",
+        "failure",
+        "first_s",
+        "first_seen_s",
+        "generated_tok",
+        "is_remote",
+        "id",
+        "life",
+        "load_tok",
+        "order",
+        "output_tok",
+        "pool",
+        "prefilled_tok",
+        "preemptions",
+        "priority",
+        "prompt_tok",
+        "replica",
+        "reserved_tok",
+        "started_s",
+        "streams",
+        "submitted_s",
+        "target_tok",
+        "wanted",
+    )
+
+    def __init__(
+        self, id: int, life: Life, call: Call, pool: int, now_s: float, prompt_tok: int, output_tok: int
+    ) -> None:
+        self.id = id
+        self.life = life
+        self.call = call
+        self.pool = pool
+        self.order = life.row * ATTEMPTS + life.calls  # in which it comes among equals
+        self.asked_s = now_s
+        self.prompt_tok = prompt_tok
+        self.output_tok = output_tok
+        self.priority = life.priority
+        self.target_tok = prompt_tok  # to prefill: the prompt, and after a preemption what was generated too
+        self.prefilled_tok = 0
+        self.generated_tok = 0
+        self.preemptions = 0
+        self.replica = -1
+        self.cancelled = False  # the replica is to let go of it
+        self.wanted = True  # somebody still waits for it
+        self.failure = ""
+        self.is_remote = False  # its pool is at another place than its router
+        self.streams = False  # the first token is sent ahead
+        self.submitted_s = self.started_s = self.first_s = self.done_s = NOT_YET
+        self.first_seen_s = self.delivered_s = NOT_YET

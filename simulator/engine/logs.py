@@ -1,0 +1,94 @@
+"""What a replication writes down: rows in columns, and the words behind the numbers in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from simulator.engine.plan import Plan
+from simulator.engine.replica import SPAN_COLUMNS
+from simulator.records.log import Log
+
+QUERY_COLUMNS = {
+    "query": "int32",
+    "arrived_s": "float64",
+    "ttft_s": "float64",
+    "e2e_s": "float64",
+    "fate": "int8",
+    "reason": "int8",
+    "call": "int32",
+    "calls": "int16",
+    "prompt_tok": "int32",
+}
+CALL_COLUMNS = {
+    "call": "int32",
+    "query": "int32",
+    "pool": "int16",
+    "replica": "int16",
+    "kind": "int8",
+    "fate": "int8",
+    "reason": "int8",
+    "asked_s": "float64",
+    "uplink_s": "float64",
+    "queue_s": "float64",
+    "prefill_s": "float64",
+    "decode_s": "float64",
+    "downlink_s": "float64",
+    "delivered_s": "float64",
+    "prompt_tok": "int32",
+    "output_tok": "int32",
+    "preemptions": "int16",
+}
+TRANSFER_COLUMNS = {"start_s": "float64", "time_s": "float64", "bytes": "float64"}
+VISIT_COLUMNS = {"start_s": "float64", "time_s": "float64"}
+
+SPANS = dict.fromkeys(SPAN_COLUMNS, "float64")
+
+ANSWERED, CANCELLED, FAILED, OPEN = range(4)
+CALL_FATES = ("answered", "cancelled", "failed", "unfinished")
+KINDS = {"answer": 0, "verify": 1, "refine": 2}
+
+
+class Words:
+    """Numbers for words that come up during a run: reasons of failures and drops. 0 is "no reason"."""
+
+    def __init__(self) -> None:
+        self.words = [""]
+        self._number = {"": 0}
+
+    def number(self, word: str) -> int:
+        """The number of `word`."""
+        if word not in self._number:
+            self._number[word] = len(self.words)
+            self.words.append(word)
+        return self._number[word]
+
+
+@dataclass(frozen=True)
+class Logs:
+    """The logs of one replication; `spans[pool][replica]`, `transfers` two a link (up, down), `visits` one a station."""
+
+    queries: Log
+    calls: Log
+    spans: Sequence[Sequence[Log]]
+    transfers: Sequence[Log]
+    visits: Sequence[Log]
+    words: Words
+
+    @staticmethod
+    def empty(plan: Plan) -> Logs:
+        """Logs with no rows."""
+        return Logs(
+            queries=Log(QUERY_COLUMNS),
+            calls=Log(CALL_COLUMNS),
+            spans=[[Log(SPANS) for _ in range(count)] for count in plan.replicas],
+            transfers=[Log(TRANSFER_COLUMNS) for _ in range(2 * len(plan.links))],
+            visits=[Log(VISIT_COLUMNS) for _ in plan.stations],
+            words=Words(),
+        )
+
+    def settle(self) -> None:
+        """Pack what has gathered: called now and then, so that appending need not look."""
+        for log in (self.queries, self.calls, *chain.from_iterable(self.spans), *self.transfers, *self.visits):
+            log.settle()

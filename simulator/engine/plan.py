@@ -1,0 +1,89 @@
+"""A fleet and its workload with every name resolved: what a replication is started from, as often as wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from simulator.engine.pool import HostedPlan, PoolPlan, Uniform
+from simulator.policies.core import ClassFacts, Policy
+from simulator.workload.traffic import World
+
+Column = list[float]
+Seconds = float
+
+
+@dataclass(frozen=True)
+class ClassPlan:
+    """A class of the workload. Columns are per pool: a list over items, or None where the table has nothing to say.
+
+    Where `output_tok` or `prompt_tok` of a pool is None, lengths are the workload's.
+    """
+
+    facts: ClassFacts
+    tasks: list[str | None] | None = None  # by item
+    confidence: tuple[Column | None, ...] = ()
+    output_tok: tuple[list[int] | None, ...] = ()
+    prompt_tok: tuple[list[int] | None, ...] = ()
+    latency_s: tuple[Column | None, ...] = ()
+    timeout_s: Seconds | None = None
+    call_timeout_s: Seconds | None = None
+    abandon_s: Seconds | None = None
+    at_once: bool = False
+    bytes_per_tok: float = 4.0
+    payload_bytes: float = 0.0
+    ends_with_failure: bool = True  # a failed turn ends its session
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether nothing ever runs out."""
+        return self.timeout_s is None and self.call_timeout_s is None and self.abandon_s is None
+
+
+@dataclass(frozen=True)
+class LinkPlan:
+    """A link between two places: bandwidth each way and half the round trip. `changes`: (from, factor on the bandwidth)."""
+
+    name: str
+    between: tuple[str, str]
+    up_bytes_per_s: float
+    down_bytes_per_s: float
+    delay_s: float
+    per_user: bool = False
+    changes: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class StationPlan:
+    """A router or a verifier. `place` None: wherever the query's router is."""
+
+    name: str
+    time_s: float
+    servers: int = 1
+    place: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All of a scenario but its chance. `pools` and `replicas` (span logs a pool) are in the order of the file."""
+
+    pools: tuple[PoolPlan | HostedPlan, ...]
+    replicas: tuple[int, ...]
+    classes: tuple[ClassPlan, ...]
+    policy: Callable[[World, Uniform], Policy]  # of a replication
+    links: tuple[LinkPlan, ...] = ()
+    router: StationPlan | None = None
+    verifiers: tuple[StationPlan, ...] = ()
+    refresh_s: float = 0.0
+    delay_s: float = 0.0
+    horizon_s: float | None = None
+
+    @property
+    def stations(self) -> tuple[StationPlan, ...]:
+        """The router, if there is one, and the verifiers."""
+        return (self.router, *self.verifiers) if self.router else self.verifiers
+
+    def pool_index(self) -> Mapping[str, int]:
+        """Index of each pool and, after them, of each verifier."""
+        names = [plan.facts.name for plan in self.pools] + [plan.name for plan in self.verifiers]
+        return {name: i for i, name in enumerate(names)}

@@ -1,0 +1,242 @@
+"""Pools: replicas of one model behind one dispatch, and hosted APIs with infinite servers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from simpy import Environment
+
+from simulator.engine.clock import once
+from simulator.engine.job import Job
+from simulator.engine.replica import Limits, Replica, ReplicaHooks, Slowdown
+from simulator.physics.step import StepModel
+from simulator.policies.core import Reported
+
+Uniform = Callable[[str, int, int], float]
+Append = Callable[[tuple[float, ...]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFacts:
+    """What is known of a pool before the run, and shown to policies."""
+
+    name: str
+    index: int
+    model: str
+    place: str
+    tier: str | None
+    replicas: int
+    usd_per_tok: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPlan:
+    """Own replicas: how they step, what bounds them, who gets a call."""
+
+    facts: PoolFacts
+    steps: StepModel
+    limits: Limits
+    dispatch: str = "least-tokens"
+    max_queue: int | None = None
+    slowdown: Slowdown | None = None
+
+
+class Hooks(NamedTuple):
+    """Whom a pool tells: of first tokens, answers, refusals (with the reason), and cancelled calls that are off it."""
+
+    first: Callable[[Job, float], None]
+    done: Callable[[Job, float], None]
+    refused: Callable[[Job, str], None]
+    gone: Callable[[Job, float], None]
+
+
+class Pool:
+    """Replicas of one model. `dispatch` chooses among those that are live; equals go to the lowest index.
+
+    A call's load is its prompt plus the mean output of the calls that the pool has finished so far: no router knows the length
+    of an answer before it is given. `logs` has one appender of span rows for each replica.
+    """
+
+    def __init__(self, env: Environment, plan: PoolPlan, uniform: Uniform, hooks: Hooks, logs: Sequence[Append]) -> None:
+        self.env = env
+        self.facts = plan.facts
+        self.limits = plan.limits
+        self.max_queue = plan.max_queue
+        self.uniform = uniform
+        self.hooks = hooks
+        self.shared: deque[Job] | None = deque() if plan.dispatch == "shared" else None
+        self.replicas = [
+            Replica(env, plan.steps, plan.limits, log, ReplicaHooks(hooks.first, self._done, hooks.gone), plan.slowdown)
+            for log in logs
+        ]
+        if self.shared is not None:
+            for i, replica in enumerate(self.replicas):
+                replica.waiting, replica.pulled = self.shared, partial(self._pulled, i)
+        self.live = list(range(len(logs)))  # replicas that take calls
+        self.load_tok = [0.0] * len(logs)  # of the calls at each replica
+        self.calls = [0] * len(logs)
+        self.choose: Callable[[Job], int] = getattr(self, "_" + plan.dispatch.replace("-", "_"))
+        self.turn = -1
+        self.outputs = self.outputs_tok = 0
+        self.mean_output_tok = 0.0
+        self.outstanding_calls = 0
+        self.outstanding_tok = 0.0
+
+    def submit(self, job: Job, now: float) -> None:
+        """Send `job` to a replica; a call larger than the KV, or beyond the queue's bound, is refused at once."""
+        if job.prompt_tok + job.output_tok - 1 > self.replicas[0].kv_tok:
+            self.hooks.refused(job, "too-long")
+            return
+        job.submitted_s = now
+        if self.shared is not None:
+            self._share(job, now)
+            return
+        i = self.choose(job) if len(self.replicas) > 1 else 0
+        replica = self.replicas[i]
+        if self.max_queue is not None and replica.passes and len(replica.waiting) >= self.max_queue:
+            self.hooks.refused(job, "full")
+            return
+        job.replica = i
+        self.load_tok[i] += job.load_tok
+        self.calls[i] += 1
+        replica.submit(job, now)
+
+    def cancel(self, job: Job, now: float) -> None:
+        """Take `job` off its replica, at the end of the pass under way."""
+        if self.shared is not None and job in self.shared:
+            self.shared.remove(job)
+            self.hooks.gone(job, now)
+            return
+        if job.replica >= 0:
+            self.load_tok[job.replica] -= job.load_tok
+            self.calls[job.replica] -= 1
+            self.replicas[job.replica].cancel(job, now)
+
+    def report(self, now_s: float) -> Reported:
+        """What the pool says of itself at `now_s`."""
+        waiting = len(self.shared) if self.shared is not None else sum(len(r.waiting) for r in self.replicas)
+        capacity = sum(r.kv_tok for r in self.replicas)
+        used = sum(r.kv_used_tok() for r in self.replicas) / capacity if self.limits.kv_tok else 0.0
+        return Reported(now_s, waiting, sum(r.seqs for r in self.replicas), used)
+
+    def _done(self, job: Job, now: float) -> None:
+        i = job.replica
+        self.load_tok[i] -= job.load_tok
+        self.calls[i] -= 1
+        self.outputs += 1
+        self.outputs_tok += job.output_tok
+        self.mean_output_tok = self.outputs_tok / self.outputs
+        self.hooks.done(job, now)
+
+    # One queue for all
+
+    def _share(self, job: Job, now: float) -> None:
+        """Queue `job` for all; the replica with room and least load is woken to pull it."""
+        queue = self.shared
+        assert queue is not None
+        ready = [
+            (load, i)
+            for i, load in enumerate(self.load_tok)
+            if i in self.live and self.replicas[i].seqs + self.replicas[i].pledged < self.limits.max_seqs
+        ]
+        if not ready and self.max_queue is not None and len(queue) >= self.max_queue:
+            self.hooks.refused(job, "full")
+            return
+        place = next((i for i, other in enumerate(queue) if other.priority < job.priority), len(queue))
+        queue.insert(place, job)
+        if ready:
+            replica = self.replicas[min(ready)[1]]
+            replica.pledged += 1
+            replica.wake(now)
+
+    def _pulled(self, i: int, job: Job) -> None:
+        """Replica `i` has taken `job` out of the shared queue."""
+        if job.replica >= 0:
+            self.load_tok[job.replica] -= job.load_tok
+            self.calls[job.replica] -= 1
+        job.replica = i
+        self.load_tok[i] += job.load_tok
+        self.calls[i] += 1
+
+    # Dispatch: the index of a replica
+
+    def _shared(self, job: Job) -> int:
+        raise AssertionError("calls of a shared queue are pulled")
+
+    def _least_tokens(self, job: Job) -> int:
+        return min(self.live, key=self.load_tok.__getitem__)
+
+    def _least_calls(self, job: Job) -> int:
+        return min(self.live, key=self.calls.__getitem__)
+
+    def _round_robin(self, job: Job) -> int:
+        self.turn += 1
+        return self.live[self.turn % len(self.live)]
+
+    def _random(self, job: Job) -> int:
+        return self.live[int(self.uniform("dispatch", job.life.row, job.life.calls) * len(self.live))]
+
+    def _power_of_two(self, job: Job) -> int:
+        count = len(self.live)
+        a = int(self.uniform("dispatch", job.life.row, job.life.calls) * count)
+        b = int(self.uniform("dispatch-other", job.life.row, job.life.calls) * (count - 1))
+        b += b >= a and count > 1
+        return min(self.live[a], self.live[b], key=lambda i: (self.load_tok[i], i))
+
+    def _own(self, job: Job) -> int:
+        return self.live[job.life.user % len(self.live)]
+
+
+@dataclass(frozen=True, slots=True)
+class HostedPlan:
+    """A hosted API: every call is served at once, in `latency(job, uniform)` seconds to the first and the last token."""
+
+    facts: PoolFacts
+    latency: Callable[[Job, Uniform], tuple[float, float]]
+
+
+class HostedPool:
+    """Infinite servers, elsewhere."""
+
+    def __init__(self, env: Environment, plan: HostedPlan, uniform: Uniform, hooks: Hooks) -> None:
+        self.env = env
+        self.facts = plan.facts
+        self.latency = plan.latency
+        self.uniform = uniform
+        self.hooks = hooks
+        self.running = 0
+        self.mean_output_tok = 0.0
+        self.outstanding_calls = 0
+        self.outstanding_tok = 0.0
+
+    def submit(self, job: Job, now: float) -> None:
+        """Serve `job`."""
+        job.submitted_s = job.started_s = now
+        first_s, last_s = self.latency(job, self.uniform)
+        self.running += 1
+        if job.streams:
+            once(self.env, now + first_s, job.order, partial(self._first, job))
+        else:
+            job.first_s = now + first_s
+        once(self.env, now + last_s, job.order, partial(self._done, job))
+
+    def cancel(self, job: Job, now: float) -> None:
+        """The provider goes on, and bills."""
+
+    def report(self, now_s: float) -> Reported:
+        """A hosted API has no queue to tell of."""
+        return Reported(now_s, 0, self.running, 0.0)
+
+    def _first(self, job: Job, now: float) -> None:
+        job.first_s = now
+        self.hooks.first(job, now)
+
+    def _done(self, job: Job, now: float) -> None:
+        self.running -= 1
+        job.done_s = now
+        job.generated_tok = job.output_tok
+        self.hooks.done(job, now)

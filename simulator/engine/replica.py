@@ -1,0 +1,433 @@
+"""One engine instance with continuous batching: the heart of the simulator.
+
+A pass takes the running decodes first, then fills `batched_tok` with prompt chunks: of the calls half prefilled, then of
+the head of the queue, up to `max_seqs` sequences. The KV blocks of a whole prompt are reserved when its call is admitted; a
+decode takes a block when its context outgrows the last one. Out of blocks, the last admitted call is preempted: it goes to
+the head of the queue and is recomputed, prompt and generated tokens alike. Admission is in order: a head that does not fit
+blocks the queue. Static batching and one call at a time are the same replica with other limits.
+
+Passes are not stepped one by one. While nobody joins or leaves, pass j takes `first_s + j * growth_s` (the step model says for
+how many passes that holds), so a *span* of k passes is one event after `k * first_s + growth_s * k * (k - 1) / 2`. It ends
+with the first completion or chunk, or before the blocks run out; an arrival that can join or a cancel cuts it at the end
+of the pass under way. An arrival within the clock's tolerance of a pass boundary counts as before it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+from math import ceil, inf, sqrt
+from typing import NamedTuple
+
+from simpy import Environment
+
+from simulator.engine.clock import Alarm, tolerance_s
+from simulator.engine.job import Job
+from simulator.physics.step import FOREVER, StepModel
+
+IDLE, BETWEEN = 0, -1  # values of `passes` while no span is under way: at rest, and while one ends
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds a batch. `kv_tok` None: memory never runs out. `static`: a batch is admitted whole, when none runs."""
+
+    max_seqs: int
+    batched_tok: int
+    kv_tok: int | None = None
+    block_tok: int = 16
+    static: bool = False
+
+
+def passes_after(elapsed_s: float, first_s: float, growth_s: float) -> int:
+    """The smallest k >= 1 whose passes take at least `elapsed_s`."""
+    if growth_s > 0.0:
+        half = growth_s / 2
+        linear = first_s - half
+        k = ceil((sqrt(linear * linear + 4 * half * elapsed_s) - linear) / growth_s)
+    else:
+        k = ceil(elapsed_s / first_s) if first_s > 0.0 else FOREVER
+    if k < 1:
+        k = 1
+    while k > 1 and (k - 1) * (first_s + growth_s * (k - 2) / 2) >= elapsed_s:
+        k -= 1
+    while k < FOREVER and k * (first_s + growth_s * (k - 1) / 2) < elapsed_s:
+        k += 1
+    return k
+
+
+Slowdown = Callable[[float], tuple[float, float]]  # time -> (factor on pass times, until when)
+
+
+class ReplicaHooks(NamedTuple):
+    """Whom a replica tells: of first and last tokens, and of cancelled calls that have left it."""
+
+    first: Callable[[Job, float], None]
+    done: Callable[[Job, float], None]
+    gone: Callable[[Job, float], None]
+
+
+class Replica:
+    """A queue and a batch, driven by one alarm; `log` takes a row of `SPAN_COLUMNS` a span.
+
+    `waiting` may be replaced by a queue shared with other replicas; `pulled` is then told who was taken from it.
+    """
+
+    def __init__(
+        self,
+        env: Environment,
+        steps: StepModel,
+        limits: Limits,
+        log: Callable[[tuple[float, ...]], None],
+        hooks: ReplicaHooks,
+        slowdown: Slowdown | None = None,
+    ) -> None:
+        self.env = env
+        self.pace = steps.pace
+        self.max_seqs = limits.max_seqs
+        self.batched_tok = limits.batched_tok
+        self.static = limits.static
+        self.block_tok = limits.block_tok
+        blocks = None if limits.kv_tok is None else limits.kv_tok // limits.block_tok
+        self.kv_tok = FOREVER if blocks is None else blocks * limits.block_tok  # capacity, in whole blocks
+        self.log = log
+        self.first, self.done, self.gone = hooks
+        self.slowdown = slowdown
+        self.waiting: deque[Job] = deque()
+        self.pulled: Callable[[Job], None] | None = None
+        self.alarm = Alarm(env, self._ended)
+
+        self.decoding: list[tuple[int, int, Job]] = []  # heap of (pass index after which it is done, order, job)
+        self.prefilling: deque[Job] = deque()
+        self.index = 0  # passes so far
+        self.base_tok = 0  # sum over the decoding of (context - index): contexts are this + len(decoding) * index
+        self.residues = [0] * limits.block_tok  # how many of the decoding have base = r modulo the block
+        self.reserved_tok = 0  # KV of the prefilling, in whole blocks
+        self.admissions = 0
+        self.pledged = 0  # calls in a shared queue that this replica was woken for
+        self.leaving = False  # a running call was cancelled
+
+        self.passes = IDLE  # of the span under way
+        self.start_s = self.time_s = self.first_s = self.growth_s = 0.0
+        self.chunks: Sequence[tuple[Job, int]] = ()
+        self.joined: Sequence[Job] = ()  # admitted at the start of the span under way
+        self.batch: tuple[int, int, int, int, float] = (0, 0, 0, 0, 0.0)  # as `StepModel.pace` takes it
+
+    # What others see and ask
+
+    @property
+    def seqs(self) -> int:
+        """Sequences running or being prefilled."""
+        return len(self.decoding) + len(self.prefilling)
+
+    def kv_used_tok(self) -> int:
+        """KV tokens in use now, in whole blocks; of a span under way, as at its start."""
+        return self.reserved_tok + self._decoding_tok()
+
+    def submit(self, job: Job, now: float) -> None:
+        """Queue `job`; if it can join, the span under way ends with the pass under way."""
+        waiting = self.waiting
+        if waiting and waiting[-1].priority < job.priority:
+            place = next(i for i, other in enumerate(waiting) if other.priority < job.priority)
+            waiting.insert(place, job)
+        else:
+            waiting.append(job)
+        if waiting[0] is job:  # else it stands behind one that cannot join either
+            self.wake(now)
+
+    def wake(self, now: float) -> None:
+        """See to the queue at the end of the pass under way, or now."""
+        passes = self.passes
+        if passes == IDLE:
+            self._begin(now)
+        elif passes > 0 and len(self.decoding) + len(self.prefilling) - len(self.joined) < self.max_seqs:
+            self._cut(now)
+
+    def cancel(self, job: Job, now: float) -> None:
+        """Let go of `job` at the end of the pass under way; one that waits goes at once."""
+        job.cancelled = True
+        if job.started_s != job.started_s or job in self.waiting:
+            was_first = self.waiting[0] is job
+            self.waiting.remove(job)
+            self.gone(job, now)
+            if was_first and self.waiting:
+                self.wake(now)
+            return
+        self.leaving = True
+        if self.passes > 0:
+            self._cut(now)
+
+    def stop(self, now_s: float) -> None:
+        """Time is up: log the span under way as far as it got, its last pass in part."""
+        self.alarm.unset()
+        if self.passes <= 0:
+            return
+        elapsed = now_s - self.start_s
+        whole = passes_after(elapsed, self.first_s, self.growth_s) - 1
+        whole_s = whole * (self.first_s + self.growth_s * (whole - 1) / 2)
+        seqs, context, chunk, past, pairs = self.batch
+        if whole:
+            self.log((self.start_s, whole_s, whole, *self.batch))
+        part = (elapsed - whole_s) / (self.first_s + self.growth_s * whole)
+        grown = (seqs, context + seqs * whole, chunk, past + chunk * whole, pairs + chunk * chunk * whole)
+        self.log((self.start_s + whole_s, elapsed - whole_s, part, *grown))
+        self.passes = IDLE
+
+    # A span begins
+
+    def _begin(self, start_s: float) -> None:
+        """Admit who may join; then one event for as many passes as the batch stays the same."""
+        decoding, index = self.decoding, self.index
+        seqs = len(decoding)
+        context = self.base_tok + seqs * index
+        if context + seqs * (self.block_tok - 1) + self.reserved_tok > self.kv_tok:
+            seqs, context = self._make_room()
+        self.pledged = 0
+        if self.waiting or self.prefilling:
+            passes, chunk, past, pairs = self._fill(start_s, seqs, context)
+        else:
+            self.chunks = self.joined = ()
+            passes, chunk, past, pairs = FOREVER, 0, 0, 0.0
+        if seqs:
+            end, order, _ = decoding[0]
+            if end - index < passes:
+                passes = end - index
+        elif chunk:
+            order = self.chunks[0][0].order
+        else:
+            self.passes = IDLE
+            return
+        first_s, growth_s, holds = self.pace(seqs, context, chunk, past, pairs)
+        if holds < passes:
+            passes = holds
+        if self.slowdown is not None:
+            first_s, growth_s, passes = self._slow(self.slowdown, start_s, first_s, growth_s, passes)
+        if context + seqs * (passes + self.block_tok - 2) + self.reserved_tok > self.kv_tok:
+            passes = self._passes_that_fit(passes)
+        self.passes, self.start_s, self.first_s, self.growth_s = passes, start_s, first_s, growth_s
+        self.batch = (seqs, context, chunk, past, pairs)
+        self.time_s = time_s = passes * (first_s + growth_s * (passes - 1) / 2)
+        self.alarm.set(start_s + time_s, order, self.env.now)
+
+    def _fill(self, start_s: float, seqs: int, context: int) -> tuple[int, int, int, float]:
+        """Choose the prompt chunks of the next pass; returns how many passes they last, and the batch's prompt part."""
+        room = self.batched_tok - seqs
+        waiting, prefilling = self.waiting, self.prefilling
+        chunks: list[tuple[Job, int]] = []
+        joined: list[Job] = []
+        self.chunks, self.joined = chunks, joined
+        chunk = past = 0
+        pairs = 0.0
+        if self.static and not (seqs or prefilling):
+            while waiting and len(prefilling) < self.max_seqs and self._fits(waiting[0], seqs, context):
+                joined.append(self._admit(start_s))
+        for job in prefilling:
+            if room <= 0:
+                break
+            done = job.prefilled_tok
+            take = job.target_tok - done
+            if take > room:
+                take = room
+            room -= take
+            chunks.append((job, take))
+            chunk += take
+            past += done
+            pairs += take * (done + take / 2)
+        if not self.static:
+            seats = self.max_seqs - seqs - len(prefilling)
+            while waiting and room > 0 and seats > 0 and self._fits(waiting[0], seqs, context):
+                job = self._admit(start_s)
+                joined.append(job)
+                seats -= 1
+                take = job.target_tok
+                if take > room:
+                    take = room
+                room -= take
+                chunks.append((job, take))
+                chunk += take
+                pairs += take * take / 2
+        if not chunks:
+            return FOREVER, 0, 0, 0.0
+        if room == 0 and len(chunks) == 1:
+            job, take = chunks[0]
+            return (job.target_tok - job.prefilled_tok) // take, chunk, past, pairs
+        return 1, chunk, past, pairs
+
+    def _fits(self, job: Job, seqs: int, context: int) -> bool:
+        """Whether the blocks of `job`'s prompt are free beside those of the next pass."""
+        need = -(-job.target_tok // self.block_tok) * self.block_tok
+        free = self.kv_tok - self.reserved_tok - need
+        return context + seqs * (self.block_tok - 1) <= free or self._decoding_tok() <= free
+
+    def _admit(self, start_s: float) -> Job:
+        job = self.waiting.popleft()
+        job.reserved_tok = -(-job.target_tok // self.block_tok) * self.block_tok
+        self.reserved_tok += job.reserved_tok
+        if job.started_s != job.started_s:
+            job.started_s = start_s
+        self.admissions += 1
+        job.admitted = self.admissions
+        self.prefilling.append(job)
+        if self.pulled is not None:
+            self.pulled(job)
+        return job
+
+    @staticmethod
+    def _slow(
+        slowdown: Slowdown, start_s: float, first_s: float, growth_s: float, passes: int
+    ) -> tuple[float, float, int]:
+        """Apply a slowdown that changes in steps: a span ends with the pass in which it changes."""
+        factor, until_s = slowdown(start_s)
+        first_s, growth_s = first_s * factor, growth_s * factor
+        if until_s < inf:
+            passes = min(passes, passes_after(until_s - start_s, first_s, growth_s))
+        return first_s, growth_s, passes
+
+    # A span ends
+
+    def _cut(self, now: float) -> None:
+        """End the span with the pass under way; one that began within the tolerance begins anew."""
+        slack = tolerance_s(now)
+        elapsed = now - self.start_s
+        if elapsed <= slack:
+            for job in reversed(self.joined):
+                self._send_back(job, now)
+            if self.leaving:
+                self._let_go(now)
+            self._begin(self.start_s)
+        elif self.passes > 1 and (self.leaving or not self.chunks):  # chunks of several passes leave room for nobody
+            passes = passes_after(elapsed - slack, self.first_s, self.growth_s)
+            if passes < self.passes:
+                self.passes = passes
+                self.time_s = time_s = passes * (self.first_s + self.growth_s * (passes - 1) / 2)
+                order = self.decoding[0][1] if self.decoding else self.chunks[0][0].order
+                self.alarm.set(self.start_s + time_s, order, now)
+
+    def _send_back(self, job: Job, now: float) -> None:
+        """Undo an admission of this very moment."""
+        self.prefilling.remove(job)
+        self.reserved_tok -= job.reserved_tok
+        if job.started_s == self.start_s:
+            job.started_s = float("nan")
+        if job.cancelled:
+            self.gone(job, now)
+        else:
+            self._queue_first(job)
+
+    def _queue_first(self, job: Job) -> None:
+        """Put `job` before all others of its priority."""
+        waiting = self.waiting
+        place = next((i for i, other in enumerate(waiting) if other.priority <= job.priority), len(waiting))
+        waiting.insert(place, job)
+
+    def _ended(self, now: float) -> None:
+        """Log the span, hand out its tokens, and begin the next."""
+        passes = self.passes
+        self.passes = BETWEEN
+        self.log((self.start_s, self.time_s, passes, *self.batch))
+        self.index = index = self.index + passes
+        decoding = self.decoding
+        finished = []
+        while decoding and decoding[0][0] == index:
+            job = heappop(decoding)[2]
+            self.base_tok -= job.base_tok
+            self.residues[job.base_tok % self.block_tok] -= 1
+            job.generated_tok = job.output_tok
+            finished.append(job)
+        for job, take in self.chunks:
+            job.prefilled_tok += take * passes
+            if job.prefilled_tok == job.target_tok:
+                self._prefilled(job, now, finished)
+        for job in finished:
+            job.done_s = now
+            self.done(job, now)
+        if self.leaving:
+            self._let_go(now)
+        self._begin(now)
+
+    def _prefilled(self, job: Job, now: float, finished: list[Job]) -> None:
+        """The prompt is in: its last chunk gave a token."""
+        self.prefilling.popleft()
+        self.reserved_tok -= job.reserved_tok
+        job.generated_tok += 1
+        if job.first_s != job.first_s:
+            job.first_s = now
+            if job.streams:
+                self.first(job, now)
+        left = job.output_tok - job.generated_tok
+        if left <= 0:
+            finished.append(job)
+            return
+        job.base_tok = base = job.target_tok + 1 - self.index
+        self.base_tok += base
+        self.residues[base % self.block_tok] += 1
+        heappush(self.decoding, (self.index + left, job.order, job))
+
+    def _let_go(self, now: float) -> None:
+        """Drop the running calls that were cancelled."""
+        self.leaving = False
+        for entry in [entry for entry in self.decoding if entry[2].cancelled]:
+            self._leave_decoding(entry)
+            self.gone(entry[2], now)
+        for job in [job for job in self.prefilling if job.cancelled]:
+            self.prefilling.remove(job)
+            self.reserved_tok -= job.reserved_tok
+            self.gone(job, now)
+
+    def _leave_decoding(self, entry: tuple[int, int, Job]) -> None:
+        end, _, job = entry
+        self.decoding.remove(entry)
+        heapify(self.decoding)
+        self.base_tok -= job.base_tok
+        self.residues[job.base_tok % self.block_tok] -= 1
+        job.generated_tok = job.output_tok - (end - self.index)
+
+    # Memory
+
+    def _decoding_tok(self, ahead: int = 0) -> int:
+        """KV that the decoding need in the pass `ahead` of the next one, in whole blocks: contexts rounded up."""
+        block = self.block_tok
+        index = self.index + ahead
+        padding = sum(n * (-(r + index) % block) for r, n in enumerate(self.residues) if n)
+        return self.base_tok + len(self.decoding) * index + padding
+
+    def _make_room(self) -> tuple[int, int]:
+        """Preempt the last admitted until the next pass has its blocks; returns what is left: sequences and contexts."""
+        while self._decoding_tok() + self.reserved_tok > self.kv_tok:
+            if self.prefilling:
+                job = self.prefilling.pop()
+                self.reserved_tok -= job.reserved_tok
+            else:
+                entry = max(self.decoding, key=lambda entry: entry[2].admitted)
+                self._leave_decoding(entry)
+                job = entry[2]
+            job.target_tok = job.prompt_tok + job.generated_tok
+            job.prefilled_tok = 0
+            job.preemptions += 1
+            self._queue_first(job)
+        return len(self.decoding), self.base_tok + len(self.decoding) * self.index
+
+    def _passes_that_fit(self, passes: int) -> int:
+        """How many of the next `passes` passes find their blocks: at least one does."""
+        fit, too_many = 1, passes + 1
+        while too_many - fit > 1:
+            middle = (fit + too_many) // 2
+            if self._decoding_tok(middle - 1) + self.reserved_tok <= self.kv_tok:
+                fit = middle
+            else:
+                too_many = middle
+        return fit
+
+
+SPAN_COLUMNS = (
+    "start_s",
+    "time_s",
+    "passes",
+    "decode_seqs",
+    "context_tok",
+    "chunk_tok",
+    "chunk_past_tok",
+    "chunk_pairs",
+)

@@ -1,0 +1,1 @@
+"""Metrics: functions from the tables of a run to numbers with intervals, limits, a verdict and evidence."""

@@ -1,0 +1,143 @@
+"""Where things go: time of finished queries by stage and pool, joules by pool and phase, each pool in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from simulator.metrics.facts import RunFacts, Window
+from simulator.records.summary import EnergyPart, PoolLine, Share
+from simulator.records.tables import TablesLike
+
+Floats = NDArray[np.float64]
+
+NETWORK, ROUTER, OTHER = "network", "router", "waiting for other calls"
+STAGES = {
+    "queue": ("queue_s",),
+    "prefill": ("prefill_s",),
+    "decode": ("decode_s",),
+    NETWORK: ("uplink_s", "downlink_s"),
+}
+
+
+def critical_path(queries: pd.DataFrame, calls: pd.DataFrame) -> tuple[tuple[Share, ...], float]:
+    """Shares of the time that finished queries took, largest first, and the share before the accepted call was asked.
+
+    On the path are the accepted call and the calls of the query that had ended when it was asked; of calls side by side
+    each counts. The router has the time until the first call is asked; what nothing explains is waiting.
+    """
+    finished = queries[(queries["fate"] == "finished").to_numpy(bool)]
+    total_s = float(finished["e2e_s"].sum())
+    if not total_s > 0:
+        return (), 0.0
+    arrived_s = pd.Series(finished["arrived_s"].to_numpy(np.float64), index=_keys(finished))
+    calls = calls[np.isin(_keys(calls), arrived_s.index.to_numpy())]
+    asked_s = pd.Series(calls["asked_s"].to_numpy(np.float64), index=_keys(calls))
+    is_accepted = calls["accepted"].to_numpy(bool)
+    last_asked_s = asked_s[is_accepted].groupby(level=0).min()
+    ended_before = calls["delivered_s"].to_numpy(np.float64) <= last_asked_s.reindex(asked_s.index).to_numpy()
+    path = calls[is_accepted | ended_before]
+    spent: list[tuple[str, str | None, float]] = [
+        (stage, str(pool), _seconds(path[(path["pool"] == pool).to_numpy(bool)], columns))
+        for pool in path["pool"].unique()
+        for stage, columns in STAGES.items()
+    ]
+    spent.append((ROUTER, None, float((asked_s.groupby(level=0).min() - arrived_s).sum())))
+    spent.append((OTHER, None, max(0.0, total_s - sum(seconds for _, _, seconds in spent))))
+    whole_s = sum(seconds for _, _, seconds in spent)
+    shares = [Share(stage, pool, seconds / whole_s) for stage, pool, seconds in spent if seconds > 1e-9 * whole_s]
+    before_s = float((last_asked_s - arrived_s).sum())
+    return tuple(sorted(shares, key=lambda share: -share.frac)), before_s / total_s
+
+
+def what_limits(shares: Sequence[Share], before: float) -> str:
+    """One sentence that names the largest share, and the next."""
+    if not shares:
+        return "nothing to tell: no query finished"
+    first, *others = shares
+    text = f"{_named(first)}: {100 * first.frac:.0f} % of the time of finished queries"
+    if others and others[0].frac >= 0.01:
+        text += f"; next: {_named(others[0])} ({100 * others[0].frac:.0f} %)"
+    if before >= 0.01:
+        text += f"; {100 * before:.0f} % passes before the accepted call is asked"
+    return text
+
+
+def energy_parts(ledger: pd.DataFrame, offered: float) -> tuple[EnergyPart, ...]:
+    """Joules of the window by pool (or kind, where it is no one pool's) and phase, largest first."""
+    inside = ledger[ledger["window"].to_numpy(bool)]
+    pool, kind = inside["pool"].astype(object), inside["kind"].astype(object)
+    where = pool.where(pool.notna() & (pool != ""), kind).astype(str)
+    named = inside.assign(where=where, phase=inside["phase"].astype(str))
+    sums = named.groupby(["where", "phase"], as_index=False)["energy_j"].sum()
+    total = float(sums["energy_j"].sum())
+    if not (total > 0 and offered > 0):
+        return ()
+    rows = zip(sums["where"], sums["phase"], sums["energy_j"], strict=True)
+    parts = [EnergyPart(name, phase, float(j) / offered, float(j) / total) for name, phase, j in rows if j > 0]
+    return tuple(sorted(parts, key=lambda part: -part.frac))
+
+
+def pool_lines(tables: TablesLike, queries: pd.DataFrame, facts: RunFacts) -> tuple[PoolLine, ...]:
+    """Each pool of the run in numbers; `queries` are those of the windows."""
+    finished = queries[(queries["fate"] == "finished").to_numpy(bool)]
+    calls = tables.calls[np.isin(_keys(tables.calls), _keys(queries))]
+    replicas = tables.ledger[
+        tables.ledger["window"].to_numpy(bool) & (tables.ledger["kind"] == "replica").to_numpy(bool)
+    ]
+    lines = []
+    for name, pool in facts.pools.items():
+        mine = replicas[(replicas["pool"] == name).to_numpy(bool)]
+        busy_s, all_s = (
+            float(mine.loc[(mine["state"] == "busy").to_numpy(bool), "time_s"].sum()),
+            float(mine["time_s"].sum()),
+        )
+        lines.append(
+            PoolLine(
+                name,
+                pool.model,
+                pool.device,
+                pool.replicas,
+                answered_frac=_ratio(float((finished["pool"] == name).sum()), len(finished)),
+                calls_per_query=_ratio(float((calls["pool"] == name).sum()), len(queries)),
+                busy_frac=_ratio(busy_s, all_s),
+                decode_seqs=_decode_seqs(tables.timeline, name, pool.replicas, facts.windows),
+                kv_tok=pool.kv_tok,
+                kv_origin=pool.kv_origin,
+                evidence=pool.evidence,
+            )
+        )
+    return tuple(lines)
+
+
+def _decode_seqs(timeline: pd.DataFrame, pool: str, replicas: int | None, windows: Sequence[Window]) -> float | None:
+    """Sequences that a replica at work decodes at once, over the bins that begin in the window."""
+    if replicas is None:
+        return None
+    mine = timeline[(timeline["pool"] == pool).to_numpy(bool)]
+    starts = np.array([window.start_s for window in windows])
+    inside = mine[mine["start_s"].to_numpy() >= starts[mine["replication"].to_numpy(np.int64)]]
+    width = inside["width_s"].to_numpy(np.float64)
+    busy = float((inside["busy_frac"].to_numpy(np.float64) * width).sum())
+    return _ratio(float((inside["decode_seqs"].to_numpy(np.float64) * width).sum()), busy * replicas)
+
+
+def _ratio(top: float, bottom: float) -> float | None:
+    return top / bottom if bottom else None
+
+
+def _keys(table: pd.DataFrame) -> NDArray[np.int64]:
+    """A number for each query of all replications."""
+    keys: NDArray[np.int64] = (table["replication"].to_numpy(np.int64) << 40) + table["query"].to_numpy(np.int64)
+    return keys
+
+
+def _seconds(calls: pd.DataFrame, columns: Sequence[str]) -> float:
+    return float(sum(np.nansum(calls[column].to_numpy(np.float64)) for column in columns))
+
+
+def _named(share: Share) -> str:
+    return share.stage if share.pool is None else f"{share.stage} at {share.pool}"

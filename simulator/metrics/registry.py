@@ -1,0 +1,119 @@
+"""The metrics that users see, as data: each is a value per query, or the ratio of two totals of a `Sample`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Domain = Literal["time", "quality", "energy", "money", "carbon"]
+Spread = Literal["runs", "items", "both"]
+
+STATISTICS: dict[str, float | None] = {"mean": None, "p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number that users see.
+
+    A value per query (`bottom` None) is the column `top` of finished queries, told as mean and linear percentiles: keys
+    `ttft_s.mean`, `ttft_s.p95`. A ratio is total `top` over total `bottom`: one key, the name. `spread` says what its
+    interval is over: replications (Student t), items (bootstrap), or both (half-widths added in squares). `domains` are
+    what its evidence is of.
+    """
+
+    name: str
+    title: str
+    unit: str
+    better: Literal["lower", "higher"]
+    domains: tuple[Domain, ...]
+    top: str
+    bottom: str | None = None
+    spread: Spread = "runs"
+
+    @property
+    def kind(self) -> Literal["per_query", "ratio"]:
+        """Whether percentiles make sense."""
+        return "per_query" if self.bottom is None else "ratio"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Its names in summary.json."""
+        return (self.name,) if self.bottom else tuple(f"{self.name}.{statistic}" for statistic in STATISTICS)
+
+
+_TIME: tuple[Domain, ...] = ("time",)
+_QUALITY: tuple[Domain, ...] = ("quality",)
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", "right, of all queries", "1", "higher", _QUALITY, "correct", "with_item", "items"),
+        Metric(
+            "accuracy_of_answered",
+            "right, of those answered",
+            "1",
+            "higher",
+            _QUALITY,
+            "correct",
+            "answered",
+            "items",
+        ),
+        Metric("ttft_s", "TTFT", "s", "lower", _TIME, "ttft_s"),
+        Metric("tpot_s", "TPOT", "s", "lower", _TIME, "tpot_s"),
+        Metric("e2e_s", "end-to-end time", "s", "lower", _TIME, "e2e_s"),
+        Metric("queue_s", "queueing time", "s", "lower", _TIME, "queue_s"),
+        Metric("queries_per_s", "queries finished", "1/s", "higher", _TIME, "finished", "span_s"),
+        Metric("output_tok_per_s", "tokens given", "tok/s", "higher", _TIME, "output_tok", "span_s"),
+        Metric("goodput_per_s", "queries within all limits", "1/s", "higher", _TIME, "good", "span_s"),
+        Metric("slo_met_frac", "within all limits", "1", "higher", _TIME, "good", "offered"),
+        Metric("escalated_frac", "escalated", "1", "lower", _QUALITY, "escalated", "offered", "both"),
+        Metric("calls_per_query", "calls per query", "1", "lower", _QUALITY, "calls", "offered", "both"),
+        Metric("coverage", "answered, of all", "1", "higher", _TIME, "finished", "offered"),
+        Metric("dropped_frac", "dropped, of all", "1", "lower", _TIME, "dropped", "offered"),
+        Metric("unfinished_frac", "unfinished at the end, of all", "1", "lower", _TIME, "unfinished", "offered"),
+        Metric("energy_j_per_query", "energy per query", "J", "lower", ("energy",), "energy_j", "offered"),
+        Metric(
+            "energy_j_per_output_tok", "energy per output token", "J", "lower", ("energy",), "energy_j", "output_tok"
+        ),
+        Metric(
+            "energy_j_per_correct",
+            "energy per right answer",
+            "J",
+            "lower",
+            ("energy", "quality"),
+            "energy_j",
+            "correct",
+            "both",
+        ),
+        Metric("cost_usd_per_query", "cost per query", "USD", "lower", ("money",), "cost_usd", "offered", "both"),
+        Metric("co2_g_per_query", "CO2e per query", "g", "lower", ("carbon",), "co2_g", "offered"),
+    )
+}
+
+PER_QUERY = tuple(name for name, metric in METRICS.items() if metric.bottom is None)
+
+ABSENT = {
+    "correct": "no query has an item",
+    "good": f"no limit on {', '.join(PER_QUERY)}",
+    "energy_j": "energy is of the whole run",
+    "co2_g": "carbon is of the whole run",
+    "cost_usd": "cost is of the whole run",
+}
+ZERO = {
+    "with_item": "no query has an item",
+    "answered": "no query with an item was answered",
+    "correct": "no answer was right",
+    "output_tok": "no token was given",
+    "offered": "no query arrived in the window",
+    "span_s": "the window is empty",
+}
+EMPTY = {"tpot_s": "no answer of more than one token"}
+
+
+def why_undefined(metric: Metric, absent: bool) -> str:
+    """Why `metric` has no value: a quantity is not there (`absent`), or the one it is divided by is zero."""
+    if metric.bottom is None:
+        return EMPTY.get(metric.name, "no query was answered")
+    if absent:
+        return next((ABSENT[name] for name in (metric.top, metric.bottom) if name in ABSENT), "not measured")
+    return ZERO[metric.bottom]

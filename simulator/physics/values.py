@@ -1,0 +1,163 @@
+"""Profiles as code reads them: base units only, made once, each with the evidence of its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
+
+from simulator.spec.profiles import (
+    EVIDENCE,
+    DeviceProfile,
+    Evidence,
+    HostedProfile,
+    LinkProfile,
+    ModelProfile,
+    Profile,
+    RegionProfile,
+)
+from simulator.spec.units import to_base
+
+EvidenceOf = Mapping[str, Evidence]
+V = TypeVar("V", "Device", "Model", "Link", "Hosted", "Region")
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One accelerator, its share of the host, and what an engine achieves on it."""
+
+    name: str
+    memory_bytes: float
+    bandwidth_bytes_per_s: float
+    peak_fp16_flop_per_s: float
+    peak_fp8_flop_per_s: float | None
+    tdp_w: float
+    idle_w: float
+    host_idle_w: float
+    prefill_power_frac: float
+    decode_power_at_1_frac: float
+    decode_power_per_doubling_frac: float
+    price_usd_per_s: float
+    bandwidth_frac: float
+    prefill_frac: float
+    prefill_fp8_frac: float | None
+    prefill_half_tok: float
+    attention_frac: float
+    pass_overhead_s: float
+    layer_overhead_s: float
+    seq_overhead_s: float
+    allreduce_s: float
+    interconnect_bytes_per_s: float | None
+    runtime_bytes: float
+    memory_frac: float
+    evidence: EvidenceOf = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Architecture facts of an open model."""
+
+    name: str
+    params: float
+    active_params: float
+    layers: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocab: int
+    tied: bool
+    experts: int | None
+    experts_per_tok: int | None
+    max_context_tok: int
+    weights: str
+    kv_value_bytes: float
+    evidence: EvidenceOf = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link between two places, `up` from the first to the second."""
+
+    name: str
+    rtt_s: float
+    up_bytes_per_s: float
+    down_bytes_per_s: float
+    energy_up_j_per_byte: float
+    energy_down_j_per_byte: float
+    network_j_per_byte: float
+    evidence: EvidenceOf = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A hosted API as its customer sees it; `energy_j_per_tok` is None where nobody knows."""
+
+    name: str
+    model: str
+    price_in_usd_per_tok: float
+    price_out_usd_per_tok: float
+    price_usd_per_call: float
+    ttft_median_s: float
+    ttft_sigma: float
+    rate_median_tok_per_s: float
+    rate_sigma: float
+    energy_j_per_tok: float | None
+    evidence: EvidenceOf = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A grid region."""
+
+    name: str
+    carbon_g_per_j: float
+    evidence: EvidenceOf = field(repr=False)
+
+
+def weakest(kinds: Iterable[Evidence]) -> Evidence:
+    """The weakest of these kinds of evidence: a result is known no better than that. Raises ValueError on none."""
+    return max(kinds, key=EVIDENCE.index)
+
+
+def device(profile: DeviceProfile) -> Device:
+    """The device of this profile in base units."""
+    return _value(Device, profile)
+
+
+def model(profile: ModelProfile) -> Model:
+    """The model of this profile in base units."""
+    return _value(Model, profile)
+
+
+def link(profile: LinkProfile) -> Link:
+    """The link of this profile in base units."""
+    return _value(Link, profile)
+
+
+def hosted(profile: HostedProfile) -> Hosted:
+    """The hosted API of this profile in base units."""
+    return _value(Hosted, profile)
+
+
+def region(profile: RegionProfile) -> Region:
+    """The grid region of this profile in base units."""
+    return _value(Region, profile)
+
+
+def overridden(link: Link, numbers: Mapping[str, float]) -> Link:
+    """The link with other numbers (`rtt_s`, `up_bytes_per_s`, ...): those that a scenario gives are assumed."""
+    given: dict[str, Any] = {**numbers, "evidence": {**link.evidence, **dict.fromkeys(numbers, "assumed")}}
+    return replace(link, **given)
+
+
+def _value(cls: type[V], profile: Profile) -> V:
+    values: dict[str, Any] = {}
+    evidence: dict[str, Evidence] = {}
+    for key, value in profile:
+        name, factor = to_base(key, 1.0)
+        is_quantity = isinstance(value, float) and factor != 1.0
+        values[name] = value * factor if is_quantity else value
+        evidence[name] = profile.evidence(key)
+    wanted = {f.name for f in fields(cls)} - {"evidence"}
+    return cls(**{name: values[name] for name in wanted}, evidence={name: evidence[name] for name in wanted})

@@ -1,0 +1,23 @@
+"""One pool for everything: the baselines always-small and always-large."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from simulator.policies.core import Ask, Call, Decision, FleetView, Query, failed_or
+from simulator.spec.refs import PoolName
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """Ask `pool`, and take its answer; drop what it refuses."""
+
+    pool: PoolName
+    _ask: Ask = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_ask", Ask((Call(self.pool, final=True),)))
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        """Ask the pool, once."""
+        return failed_or(query, self._ask)

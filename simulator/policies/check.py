@@ -1,0 +1,136 @@
+"""What every policy promises, as a check that whoever writes one can run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from simulator.policies.core import (
+    Answer,
+    Ask,
+    ClassFacts,
+    Drop,
+    Failed,
+    Finish,
+    Outcome,
+    Policy,
+    Prepared,
+    Query,
+    Reported,
+    Setting,
+    Wait,
+)
+
+MOST_CALLS = 50  # a policy that makes more for one query never ends it
+SCORES = (float("-inf"), -1.0, 0.0, 0.5, 1.0, float("inf"), float("nan"))
+FAILURES = ("full", "timeout", "too-long")
+
+
+class BrokenPromise(AssertionError):  # noqa: N818
+    """A policy did what no policy may do; the text says what, and on which query."""
+
+
+@dataclass(frozen=True)
+class _Pool:
+    name: str
+    model: str = "a-model"
+    tier: str | None = None
+    replicas: int = 1
+    outstanding_calls: int = 0
+    outstanding_tok: float = 0.0
+    usd_per_tok: tuple[float, float] = (0.0, 0.0)
+    reported: Reported = field(default=Reported(0.0, 0, 0, 0.0))
+
+
+@dataclass(frozen=True)
+class _Fleet:
+    pools: Any
+    now_s: float = 0.0
+
+
+def check_policy(policy: Policy | Prepared, pools: Sequence[str], verifiers: Sequence[str] = ()) -> None:
+    """Lead `policy` through queries with all kinds of answers and failures, and raise BrokenPromise if it breaks one.
+
+    The promises: it decides with one of Ask, Wait, Finish, Drop; asks only `pools` (and `verifiers`, to verify, after an
+    answer); finishes only with an answer it was given; never waits with nothing in flight; ends every query within a few
+    calls; decides alike when asked the same again; and changes neither query nor view.
+    """
+    ready = policy.prepare(_setting(pools)) if isinstance(policy, Prepared) else policy
+    view = _Fleet(MappingProxyType({name: _Pool(name) for name in pools}))
+    for number in range(200):
+        query = Query(number, ClassFacts("chat", "here"), ("math", None)[number % 2], 1 + 37 * number, float(number))
+        _lead(ready, query, view, (*pools, *verifiers), frozenset(verifiers))
+
+
+def _setting(pools: Sequence[str]) -> Setting:
+    def uniform(stream: str, query: int, attempt: int) -> float:
+        return (hash((len(stream), query, attempt)) % 9973) / 9973
+
+    prices = {pool: 1.0 + i for i, pool in enumerate(pools)}
+    return Setting(
+        pools=tuple(pools),
+        models={pool: f"model-of-{pool}" for pool in pools},
+        uniform=uniform,
+        usd_per_call=prices,
+        energy_j_per_call=prices,
+        truth=lambda query, pool: float((query + len(pool)) % 2),
+    )
+
+
+def _lead(policy: Policy, query: Query, view: _Fleet, known: Sequence[str], verifiers: frozenset[str]) -> None:
+    """One query from its arrival to its end."""
+    flying: list[tuple[str, str]] = []
+    for _ in range(MOST_CALLS):
+        before = (query.asked, query.outcomes)
+        decision = policy.decide(query, view)
+        again = policy.decide(query, view)
+        if (query.asked, query.outcomes) != before:
+            raise BrokenPromise(f"{policy!r} changes query {query.id}")
+        if repr(decision) != repr(again):
+            raise BrokenPromise(f"{policy!r} decides {decision!r}, then {again!r}, about the same query {query.id}")
+        match decision:
+            case Ask(calls):
+                _check_calls(policy, query, calls, known, verifiers)
+                for call in calls:
+                    query.asked += (call.pool,)
+                    flying += [(call.pool, call.kind)] * call.samples
+                if any(call.final for call in calls) and query.id % 5:
+                    return  # its answer is taken whatever it is
+            case Wait(for_s):
+                if for_s is None and not flying:
+                    raise BrokenPromise(f"{policy!r} waits for an outcome of query {query.id}, with no call in flight")
+            case Finish(answer):
+                if not any(answer is outcome for outcome in query.outcomes) or answer.kind == "verify":
+                    raise BrokenPromise(f"{policy!r} finishes query {query.id} with {answer!r}, not an answer it was given")
+                return
+            case Drop():
+                return
+            case _:
+                raise BrokenPromise(f"{policy!r} decides {decision!r}: not one of Ask, Wait, Finish, Drop")
+        if flying:
+            query.outcomes += (_outcome(query, *flying.pop(0)),)
+    raise BrokenPromise(f"{policy!r} does not end query {query.id} within {MOST_CALLS} decisions")
+
+
+def _check_calls(
+    policy: Policy, query: Query, calls: Sequence[Any], known: Sequence[str], verifiers: frozenset[str]
+) -> None:
+    if not calls:
+        raise BrokenPromise(f"{policy!r} asks for no call of query {query.id}")
+    for call in calls:
+        if call.pool not in known:
+            raise BrokenPromise(f"{policy!r} asks {call.pool!r}; there are {', '.join(known)}")
+        if (call.kind == "verify") != (call.pool in verifiers):
+            raise BrokenPromise(f"{policy!r} makes a {call.kind!r} call to {call.pool!r}")
+        if call.kind == "verify" and not query.answers_from(known):
+            raise BrokenPromise(f"{policy!r} verifies query {query.id}, which has no answer yet")
+
+
+def _outcome(query: Query, pool: str, kind: Any) -> Outcome:
+    """Answers of all scores and failures of all kinds, by turns."""
+    turn = query.id + 3 * len(query.outcomes)
+    if query.id % 5 == 0:
+        return Failed(pool, kind, FAILURES[turn % len(FAILURES)], float(turn))
+    return Answer(pool, kind, SCORES[turn % len(SCORES)], 10 + turn, float(turn))

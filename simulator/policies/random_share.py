@@ -1,0 +1,47 @@
+"""A coin for each query: the baseline that every router has to beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from simulator.policies.core import Ask, Call, Decision, FleetView, Query, Setting, failed_or
+from simulator.spec.refs import PoolName
+
+
+@dataclass(frozen=True, slots=True)
+class RandomShare:
+    """Ask one pool, drawn with probability proportional to `share`; the same query draws the same number in every run.
+
+    Its deferral curve is the chord between the pools: APGR 0.5 and CPT(x) = x in expectation (RouteLLM, arXiv 2406.18665).
+    """
+
+    share: dict[PoolName, float]
+    needs_truth: bool = field(init=False, repr=False, default=False)
+
+    def __post_init__(self) -> None:
+        if not self.share or min(self.share.values()) < 0 or not sum(self.share.values()) > 0:
+            raise ValueError("'share' needs at least one pool with a share above 0, and none below 0")
+
+    def prepare(self, setting: Setting) -> Drawn:
+        """The coin of one replication."""
+        total = sum(self.share.values())
+        edges, below = [], 0.0
+        for pool in setting.pools:  # in the fleet's order: the file's order of shares changes nothing
+            if self.share.get(pool, 0.0) > 0.0:
+                below += self.share[pool] / total
+                edges.append((below, Ask((Call(pool, final=True),))))
+        return Drawn(setting, tuple(edges))
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """`RandomShare` with its numbers."""
+
+    setting: Setting
+    edges: tuple[tuple[float, Ask], ...]
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        """Ask the pool whose part of [0, 1) the query's number falls into."""
+        u = self.setting.uniform("policy", query.id, 0)
+        ask = next((ask for edge, ask in self.edges if u < edge), self.edges[-1][1])
+        return failed_or(query, ask)

@@ -1,0 +1,162 @@
+"""`run`: a system's replications, simulated and told in tables."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from simulator.engine.build import System
+from simulator.engine.replication import Replication
+from simulator.metrics.facts import ClassFacts, PoolFacts, RunFacts, Window
+from simulator.metrics.summarise import summarise
+from simulator.metrics.window import window
+from simulator.physics.values import weakest
+from simulator.records.result import Result
+from simulator.records.tables import SCHEMA, Tables
+from simulator.running.ledger import drawn, ledger
+from simulator.running.tables import calls_table, queries_table
+from simulator.running.timeline import timeline
+from simulator.spec.load import profiles_used
+from simulator.workload.read_quality import files_of
+from simulator.workload.streams import uniform
+
+LEFT_OUT = (
+    "loading of models, faults, autoscaling and prefix caches (errs to low latency and energy, prefix caches to high)",
+    "radio tails after a transfer and the making of the hardware (errs to low energy and carbon)",
+)
+
+Progress = Callable[[int, int], None]  # replication, queries that came
+
+
+def run(system: System, progress: Progress | None = None) -> Result:
+    """Simulate all replications of `system`. Raises PolicyError where a policy of the user's breaks its promises."""
+    started = time.perf_counter()
+    spec = system.scenario.spec
+    told: list[dict[str, pd.DataFrame]] = []
+    windows: list[Window] = []
+    for replication in range(spec.run.replications):
+        tables, seen = _replicate(system, replication, progress)
+        told.append(tables)
+        windows.append(seen)
+    simulated = time.perf_counter()
+    tables = Tables(**{name: _joined([one[name] for one in told]) for name in SCHEMA})
+    summary = summarise(tables, _facts(system, windows))
+    wall_s = time.perf_counter() - started
+    manifest = {
+        "version": _version(),
+        "inputs": _inputs(system),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "wall_s": wall_s,
+        "queries_per_wall_s": len(tables.queries) / (simulated - started),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+    return Result(spec.name, system.scenario.resolved(), tables, summary, manifest)
+
+
+def _replicate(system: System, number: int, progress: Progress | None) -> tuple[dict[str, pd.DataFrame], Window]:
+    """One replication's tables, and the part of it that is measured."""
+    world = system.world(number)
+    one = Replication(system.plan, world, uniform(system.scenario.spec.seed, number))
+    logs = one.run(None if progress is None else lambda came: progress(number, came))
+    calls = calls_table(system, world, logs)
+    queries = queries_table(system, world, logs, calls)
+    calls["accepted"] = calls["call"].isin(logs.queries.columns()["call"])
+    seen = window(queries, one.end_s, system.scenario.spec.run.warmup_s)
+    metered = {
+        (pool, replica): drawn(system, pool, log)
+        for pool, spans in enumerate(logs.spans)
+        for replica, log in enumerate(spans)
+    }
+    tables = {
+        "queries": queries,
+        "calls": calls,
+        "ledger": ledger(system, logs, calls, metered, seen, one.end_s),
+        "timeline": timeline(system, calls, metered, one.end_s),
+    }
+    for name, table in tables.items():
+        table.insert(0, "replication", number)
+        assert list(table.columns) == list(SCHEMA[name]), (name, list(table.columns))
+    return tables, seen
+
+
+def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Tables one after the other; texts stay categories, over all words that came up."""
+    if len(tables) == 1:
+        return tables[0]
+    for name in tables[0].columns:
+        if isinstance(tables[0][name].dtype, pd.CategoricalDtype):
+            words = list(dict.fromkeys(word for table in tables for word in table[name].cat.categories))
+            for table in tables:
+                table[name] = table[name].cat.set_categories(words)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _facts(system: System, windows: list[Window]) -> RunFacts:
+    spec = system.scenario.spec
+    return RunFacts(
+        name=spec.name,
+        seed=spec.seed,
+        windows=tuple(windows),
+        pools={pool.plan.facts.name: _pool_facts(pool) for pool in system.pools},
+        classes={
+            cls.plan.facts.name: ClassFacts(
+                spec.workload[cls.plan.facts.name].slo,
+                None if cls.table is None else cls.table.name,
+                "assumed" if cls.table is None else cls.table.evidence,  # type: ignore[arg-type]
+            )
+            for cls in system.classes
+        },
+        slos=spec.slo,
+        link_evidence=weakest(kind for link in system.links for kind in link.evidence.values())
+        if system.links
+        else "measured",
+        left_out=LEFT_OUT,
+    )
+
+
+def _pool_facts(pool: Any) -> PoolFacts:
+    if pool.hosted is not None:
+        return PoolFacts(pool.model, pool.hosted.name, pool.time_evidence)
+    count = "" if pool.spec.tensor_parallel == 1 else f"{pool.spec.tensor_parallel} x "
+    return PoolFacts(
+        pool.model,
+        count + pool.device.name,
+        pool.time_evidence,
+        len(pool.homes),
+        pool.plan.limits.kv_tok,
+        pool.kv_origin,
+    )
+
+
+def _inputs(system: System) -> Mapping[str, str]:
+    """Hashes of the profiles and data that a result rests on, by what the scenario calls them."""
+    scenario = system.scenario
+    files: dict[str, Path] = {}
+    for kind, name in profiles_used(scenario.spec):
+        path = scenario.library.path(kind, name)
+        if kind != "quality":
+            files[f"{kind}/{name}"] = path
+            continue
+        for file in files_of(path):
+            files[f"{kind}/{file.name}"] = file
+    for name, cls in scenario.spec.workload.items():
+        for part in (cls.arrivals, cls.lengths):
+            if part is not None and "file" in part.args:
+                files[f"workload/{name}/{Path(part.args['file']).name}"] = Path(part.args["file"])
+    return {name: sha256(files[name].read_bytes()).hexdigest()[:16] for name in sorted(files)}
+
+
+def _version() -> str:
+    try:
+        return version("multillm-sim")
+    except PackageNotFoundError:
+        return "unknown"

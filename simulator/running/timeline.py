@@ -1,0 +1,91 @@
+"""The run over time, in bins: integrals of piecewise constant quantities between the bins' edges, exact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from simulator.engine.build import System
+from simulator.running.ledger import Drawn
+from simulator.running.tables import escalations
+
+Floats = NDArray[np.float64]
+
+BINS = 200
+
+
+def timeline(
+    system: System, calls: pd.DataFrame, metered: Mapping[tuple[int, int], Drawn], end_s: float
+) -> pd.DataFrame:
+    """Every pool in every bin; columns as `records.tables.TIMELINE` without `replication`."""
+    edges = np.linspace(0.0, end_s, BINS + 1)
+    width_s = np.diff(edges)
+    escalation = escalations(calls)
+    tables = []
+    for number, pool in enumerate(system.pools):
+        facts = pool.plan.facts
+        mine = (calls["pool"] == facts.name).to_numpy()
+        own = [spans for (of_pool, _), spans in metered.items() if of_pool == number]
+        busy_s = sum((_between(edges, spans, np.ones_like(spans.time_s)) for spans in own), np.zeros(BINS))
+        seqs_s = sum((_between(edges, spans, spans.decode_seqs) for spans in own), np.zeros(BINS))
+        watts = [np.divide(s.energy_j, s.time_s, out=np.zeros_like(s.time_s), where=s.time_s > 0) for s in own]
+        above_j = sum((_between(edges, spans, w) for spans, w in zip(own, watts, strict=True)), np.zeros(BINS))
+        idle_w = sum(host.idle_w for host in system.hosts if host.name in pool.homes)
+        asked_s, submitted_s = calls["asked_s"].to_numpy()[mine], (calls["asked_s"] + calls["uplink_s"]).to_numpy()[mine]
+        waited_s = calls["queue_s"].to_numpy()[mine]
+        known = ~np.isnan(submitted_s)
+        left_s = np.where(np.isnan(waited_s), end_s, submitted_s + waited_s)[known]
+        answered = mine & (calls["fate"] == "answered").to_numpy()
+        tables.append(
+            pd.DataFrame(
+                {
+                    "start_s": edges[:-1],
+                    "width_s": width_s,
+                    "pool": facts.name,
+                    "busy_frac": _per(busy_s, width_s * max(len(own), 1)),
+                    "decode_seqs": _per(seqs_s, width_s),
+                    "waiting": _per(_present(edges, submitted_s[known], left_s), width_s),
+                    "energy_j": above_j + idle_w * width_s,
+                    "arrivals": _count(edges, asked_s),
+                    "finished": _count(edges, calls["delivered_s"].to_numpy()[answered]),
+                    "escalated": _count(edges, calls["asked_s"].to_numpy()[mine & escalation]),
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _per(amount: Floats, width_s: Floats) -> Floats:
+    return np.divide(amount, width_s, out=np.zeros(BINS), where=width_s > 0)
+
+
+def _between(edges: Floats, spans: Drawn, rate: Floats) -> Floats:
+    """Integral over each bin of a rate that holds during spans, which do not overlap."""
+    if not len(spans.start_s):
+        return np.zeros(BINS)
+    total = np.concatenate([[0.0], np.cumsum(rate * spans.time_s)])
+    last = np.searchsorted(spans.start_s, edges, side="right") - 1
+    begun = np.maximum(last, 0)
+    over_s = np.maximum(spans.start_s[begun] + spans.time_s[begun] - edges, 0.0)
+    return np.diff(np.where(last >= 0, total[begun + 1] - rate[begun] * over_s, 0.0))
+
+
+def _present(edges: Floats, came_s: Floats, left_s: Floats) -> Floats:
+    """Integral over each bin of how many are there, who come and leave at these times."""
+    return np.diff(_elapsed(edges, came_s) - _elapsed(edges, left_s))
+
+
+def _elapsed(edges: Floats, times_s: Floats) -> Floats:
+    """Sum over `times_s` of the time since then, at each edge."""
+    ordered = np.sort(times_s)
+    total = np.concatenate([[0.0], np.cumsum(ordered)])
+    passed = np.searchsorted(ordered, edges, side="right")
+    return passed * edges - total[passed]
+
+
+def _count(edges: Floats, times_s: Floats) -> Floats:
+    counts, _ = np.histogram(times_s[~np.isnan(times_s)], edges)
+    return counts.astype(np.float64)

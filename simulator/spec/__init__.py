@@ -1,0 +1,1 @@
+"""Files -> immutable, checked values."""

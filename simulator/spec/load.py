@@ -1,0 +1,121 @@
+"""File -> `Scenario`: read, merged, checked whole; each value remembers where it is from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simulator.spec.checks import contradictions
+from simulator.spec.errors import Problem, SpecError
+from simulator.spec.library import Kind, Library, find_scenario, library
+from simulator.spec.merge import overridden, read_with_bases
+from simulator.spec.messages import checked
+from simulator.spec.reader import Document, Keys, Spot, dotted
+from simulator.spec.refs import Names
+from simulator.spec.scenario import ScenarioSpec
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A checked question about a fleet: its values, the profiles that its names mean, and where each value is from."""
+
+    spec: ScenarioSpec
+    library: Library
+    document: Document
+    file: Path
+
+    @property
+    def origins(self) -> Mapping[Keys, Spot]:
+        """Where the key and the value at each place are from; defaults are not in it."""
+        return self.document.spots
+
+    def resolved(self) -> dict[str, Any]:
+        """All values, defaults included, as plain data; the same on every machine."""
+        return self.spec.model_dump(mode="json", exclude={"extends"})
+
+    def problem(self, path: str | Keys, text: str) -> Problem:
+        """A problem of the value at `path` ("fleet.edge.model"), found later, at its position in the file."""
+        keys = self._keys(path) if isinstance(path, str) else path
+        return Problem(self.document.spot(keys).value, dotted(keys), text)
+
+    def error(self, path: str | Keys, text: str) -> SpecError:
+        """The same, to be raised."""
+        return SpecError([self.problem(path, text)])
+
+    def _keys(self, path: str) -> Keys:
+        return (
+            tuple(int(step) if step.isdigit() and step.isascii() else step for step in path.split(".")) if path else ()
+        )
+
+
+def load(source: str | Path, sets: Sequence[str] = (), profiles: Iterable[str | Path] = ()) -> Scenario:
+    """The scenario in a file, or the shipped one of that name, with `sets` ("fleet.edge.replicas=4") laid over it.
+
+    `profiles` are folders looked through before those shipped. SpecError has all mistakes, each with its position.
+    """
+    document, files = read_with_bases(find_scenario(str(source)))
+    document = overridden(document, sets)
+    folders = tuple(dict.fromkeys(file.parent for file in files))
+    shelf = library(folders, profiles)
+    spec = checked(ScenarioSpec, document, Names.of(document.data, shelf, folders))
+    problems = [document.problem(keys, text) for keys, text in contradictions(spec)]
+    problems += _of_profiles(spec, shelf)
+    if problems:
+        raise SpecError(problems)
+    return Scenario(spec, shelf, document, files[0])
+
+
+def profiles_used(spec: ScenarioSpec) -> list[tuple[Kind, str]]:
+    """Kind and name of every profile that the scenario names, each once."""
+    used: list[tuple[Kind, str | None]] = []
+    for pool in spec.fleet.values():
+        used += [("models", pool.model), ("devices", pool.device), ("hosted", pool.hosted)]
+    used += [("devices", host.device) for host in spec.hosts.values()]
+    used += [("links", link.profile) for link in spec.links.values()]
+    used += [("regions", grid.region) for grid in spec.grid.values()]
+    used += [("quality", cls.items.table) for cls in spec.workload.values() if cls.items]
+    return sorted({(kind, name) for kind, name in used if name is not None})
+
+
+def _of_profiles(spec: ScenarioSpec, shelf: Library) -> list[Problem]:
+    """Mistakes in the profiles themselves."""
+    problems: list[Problem] = []
+    for kind, name in profiles_used(spec):
+        if kind in ("quality", "workloads"):
+            continue  # their shape belongs to the layer that reads them
+        try:
+            shelf.read(kind, name)
+        except SpecError as error:
+            problems += error.problems
+    return problems
+
+
+def explain(scenario: Scenario) -> list[tuple[str, Any, str]]:
+    """Dotted key, value and origin of every value of the scenario; `default` where no file says it."""
+    return [(dotted(keys), value, _origin(scenario, keys)) for keys, value in _leaves(scenario.resolved(), ())]
+
+
+def _leaves(value: Any, keys: Keys) -> Iterable[tuple[Keys, Any]]:
+    """All values that hold no map: numbers, texts, lists of them, and what is empty."""
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _leaves(item, (*keys, key))
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for i, item in enumerate(value):
+            yield from _leaves(item, (*keys, i))
+    else:
+        yield keys, value
+
+
+def _origin(scenario: Scenario, keys: Keys) -> str:
+    spots = scenario.origins
+    if keys in spots:
+        return spots[keys].value
+    short = keys[:-1]  # `lengths: azure-conv-like` stands for {use: azure-conv-like}
+    if keys[-1] == "use" and short in spots and not any(k[:-1] == short for k in spots if k):
+        return spots[short].value
+    return DEFAULT

@@ -1,0 +1,251 @@
+"""A run's summary for people (`render`) and for programs (`to_json`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from simulator.metrics.registry import METRICS
+from simulator.records.summary import EnergyPart, Estimate, Held, PoolLine, Summary
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+SHOWN = (
+    "accuracy",
+    "ttft_s.mean",
+    "ttft_s.p95",
+    "tpot_s.p95",
+    "e2e_s.mean",
+    "e2e_s.p95",
+    "queue_s.mean",
+    "queries_per_s",
+    "output_tok_per_s",
+    "goodput_per_s",
+    "slo_met_frac",
+    "escalated_frac",
+    "calls_per_query",
+    "coverage",
+    "dropped_frac",
+    "unfinished_frac",
+    "energy_j_per_query",
+    "energy_j_per_output_tok",
+    "energy_j_per_correct",
+    "cost_usd_per_query",
+    "co2_g_per_query",
+)
+USUAL = {  # values not worth a line
+    "escalated_frac": 0.0,
+    "calls_per_query": 1.0,
+    "coverage": 1.0,
+    "dropped_frac": 0.0,
+    "unfinished_frac": 0.0,
+    "cost_usd_per_query": 0.0,
+    "co2_g_per_query": 0.0,
+}
+COLOURS = {"STABLE": "bold green", "BACKLOGGED": "bold yellow", "OVERLOADED": "bold red"}
+
+
+class Scale(NamedTuple):
+    """How a quantity is written: its unit, and what the base unit is multiplied with."""
+
+    unit: str
+    factor: float
+
+
+def scale(name: str, value: float | None) -> Scale:
+    """The unit in which people say a value of the metric `name`: ms, mJ, % or $ per 1,000 queries, say."""
+    unit, size = METRICS[name].unit, abs(value or 0.0)
+    if unit == "1":
+        return Scale("", 1.0) if name == "calls_per_query" else Scale("%", 100.0)
+    if unit == "USD":
+        return Scale("$ / 1k", 1e3)
+    if unit in ("s", "J", "g"):
+        if 0 < size < 1:
+            return Scale(f"m{unit}", 1e3)
+        if size >= 1e4 and unit != "s":
+            return Scale(f"k{unit}", 1e-3)
+    return Scale(unit, 1.0)
+
+
+def figure(value: float, like: float | None = None) -> str:
+    """`value` with three digits, or with as many decimals as `like` (a mean, for the interval beside it)."""
+    if value == 0:
+        return "0"
+    size = abs(value if like is None else like)
+    decimals = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
+    if abs(value) < 0.5 * 10**-decimals:
+        return f"{value:.2g}"
+    return f"{value:,.{decimals}f}"
+
+
+def render(summary: Summary, console: Console) -> None:
+    """Print what a run says: verdict, metrics with intervals, limits and evidence, energy, pools, what limits it."""
+    each = summary.queries / summary.replications
+    runs = "1 replication" if summary.replications == 1 else f"{summary.replications} replications"
+    console.print(f"{summary.name}  {runs} x {each:,.0f} queries  {_measured(summary)}", markup=False, highlight=False)
+    console.print(summary.verdict, style=COLOURS[summary.verdict], end=": ", highlight=False)
+    console.print(summary.why, markup=False, highlight=False)
+    console.print(_metrics(summary))
+    for held in summary.slos:
+        if held.cls is not None or _key(held) not in summary.metrics:
+            console.print(_limit_line(held), markup=False, highlight=False)
+    if summary.energy:
+        console.print("energy: " + _energy(summary.energy), markup=False, highlight=False)
+    console.print(_pools(summary.pools))
+    for line in summary.pools:
+        if line.kv_tok is not None:
+            text = f"KV cache of a replica of {line.pool}: {line.kv_tok:,} tok ({line.kv_origin})"
+            console.print(text, markup=False, highlight=False)
+    console.print(f"limit: {summary.limit}", markup=False, highlight=False)
+    if summary.left_out:
+        console.print("left out: " + "; ".join(summary.left_out), markup=False, highlight=False)
+
+
+def to_json(summary: Summary, run_dir: Path | None, wall_s: float) -> dict[str, Any]:
+    """The document that `--json` prints; `wall_s` and what follows from it are the host's: equal runs differ here."""
+    return {
+        "name": summary.name,
+        "seed": summary.seed,
+        "verdict": summary.verdict,
+        "why": summary.why,
+        "limit": summary.limit,
+        "run_dir": None if run_dir is None else str(run_dir),
+        "wall_s": wall_s,
+        "queries_per_wall_s": summary.queries / wall_s if wall_s > 0 else None,
+        "metrics": {key: _five(estimate) for key, estimate in summary.metrics.items()},
+        "slos": summary.to_dict()["slos"],
+    }
+
+
+def _five(estimate: Estimate) -> dict[str, float | str | None]:
+    """What programs read of an estimate; `reason` where something is undefined or unknown."""
+    kept: dict[str, float | str | None] = {
+        "mean": estimate.mean,
+        "ci_low": estimate.ci_low,
+        "ci_high": estimate.ci_high,
+        "unit": estimate.unit,
+        "evidence": estimate.evidence,
+    }
+    return kept | ({"reason": estimate.reason} if estimate.reason else {})
+
+
+def _measured(summary: Summary) -> str:
+    """Which part of the run is measured."""
+    cuts = summary.warmup_s
+    found = [cut for cut in cuts if cut is not None]
+    if not found:
+        return "measured from the start: no steady state was found"
+    text = f"measured after {max(found):,.4g} s" if max(found) > 0 else "measured from the start"
+    missing = len(cuts) - len(found)
+    return text + (f" (no steady state in {missing} of {len(cuts)})" if missing else "")
+
+
+def _metrics(summary: Summary) -> Table:
+    """The main table. A metric with a limit that is undefined says why."""
+    table = _table("", ("mean", "right"), ("95 % CI", "left"), ("limit", "left"), ("evidence", "left"))
+    held = {_key(one): one for one in summary.slos if one.cls is None}
+    for key in dict.fromkeys((*SHOWN, *held)):
+        if key not in summary.metrics:
+            continue
+        estimate, name = summary.metrics[key], key.partition(".")[0]
+        if key not in held and estimate.mean in (None, USUAL.get(key)):
+            continue
+        if estimate.mean is None:
+            _add(table, _title(key, ""), "-", "", _limit(held[key]), estimate.reason)
+            continue
+        unit, factor = scale(name, estimate.mean)
+        _add(
+            table,
+            _title(key, unit),
+            figure(estimate.mean * factor),
+            _half(estimate, factor),
+            _limit(held[key]) if key in held else "",
+            estimate.evidence,
+        )
+    return table
+
+
+def _title(key: str, unit: str) -> str:
+    name, _, statistic = key.partition(".")
+    return " ".join(word for word in (METRICS[name].title, statistic, f"[{unit}]" if unit else "") if word)
+
+
+def _half(estimate: Estimate, factor: float) -> str:
+    """Half the width of the interval."""
+    if estimate.mean is None or estimate.ci_low is None or estimate.ci_high is None:
+        return ""
+    return "± " + figure((estimate.ci_high - estimate.ci_low) / 2 * factor, like=estimate.mean * factor)
+
+
+def _key(held: Held) -> str:
+    """The metric's key in the summary, where its percentile has one."""
+    if METRICS[held.metric].kind == "ratio":
+        return held.metric
+    return f"{held.metric}.mean" if held.percentile is None else f"{held.metric}.p{held.percentile:g}"
+
+
+def _limit(held: Held) -> str:
+    """The limit, and whether it was held."""
+    unit, factor = scale(held.metric, held.max if held.max is not None else held.min)
+    parts = [
+        f"{sign} {bound * factor:.4g}" for sign, bound in (("<=", held.max), (">=", held.min)) if bound is not None
+    ]
+    return f"{' '.join(parts)} {unit} {'ok' if held.met else 'MISSED'}"
+
+
+def _limit_line(held: Held) -> str:
+    """A limit that has no line of the table: of one class, or on another percentile."""
+    unit, factor = scale(held.metric, held.value)
+    value = "undefined" if held.value is None else f"{figure(held.value * factor)} {unit}"
+    of = f"{held.cls}: " if held.cls else ""
+    return f"{of}{_title(_key(held), '')} {value}, limit {_limit(held)}"
+
+
+def _energy(parts: Iterable[EnergyPart]) -> str:
+    """Shares of the joules, largest first."""
+    return ", ".join(f"{part.where} {part.phase} {100 * part.frac:.1f} %" for part in parts if part.frac >= 0.0005)
+
+
+def _pools(lines: Iterable[PoolLine]) -> Table:
+    """One row a pool."""
+    numbers = ("replicas", "answers [%]", "calls/query", "busy [%]", "decoding at once")
+    table = _table("pool", *((name, "right") for name in numbers), ("model on device", "left"), ("evidence", "left"))
+    for line in lines:
+        _add(
+            table,
+            line.pool,
+            "hosted" if line.replicas is None else str(line.replicas),
+            _or_dash(line.answered_frac, 100),
+            _or_dash(line.calls_per_query),
+            _or_dash(line.busy_frac, 100),
+            _or_dash(line.decode_seqs),
+            f"{line.model} on {line.device}" if line.device else line.model,
+            line.evidence,
+        )
+    return table
+
+
+def _or_dash(value: float | None, factor: float = 1.0) -> str:
+    return "-" if value is None else figure(value * factor)
+
+
+def _add(table: Table, *cells: str) -> None:
+    """Add a row as it stands: brackets are units, not Rich's markup."""
+    from rich.text import Text
+
+    table.add_row(*map(Text, cells))
+
+
+def _table(first: str, *others: tuple[str, Any]) -> Table:
+    """An empty table without lines; Rich is imported here because `validate` and `--help` do without it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", highlight=False)
+    table.add_column(Text(first), no_wrap=True)
+    for title, side in others:
+        table.add_column(Text(title), justify=side, no_wrap=side == "right", overflow="fold")
+    return table

@@ -1,0 +1,139 @@
+from collections.abc import Iterator
+
+import pytest
+import yaml
+from physics_examples import KINDS, SOURCES, files, profile
+from pydantic import BaseModel, ValidationError
+
+from simulator.physics.values import weakest
+from simulator.spec.profiles import EVIDENCE, LinkProfile, ModelProfile
+from simulator.spec.units import UNITS, to_base
+
+# Numbers without a unit: counts, shares, indices; and limits whose unit is the metric's.
+DIMENSIONLESS = {
+    *("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab", "experts", "experts_per_tok", "year"),
+    *("ttft_sigma", "rate_sigma", "seed", "queries", "replications", "priority", "percentile", "max", "min", "count"),
+    *("replicas", "tensor_parallel", "max_seqs", "max_queue", "devices", "servers", "pue", "tasks", "factor"),
+}
+SHIPPED = [(kind, file) for kind in KINDS for file in files(kind)]
+
+
+def numeric_keys(model: type[BaseModel], seen: set[type] | None = None) -> Iterator[str]:
+    """Names of all fields of a spec, and of specs in it, that may be int or float."""
+    seen = set() if seen is None else seen
+    if model in seen:
+        return
+    seen.add(model)
+    for name, info in model.model_fields.items():
+        for kind in leaves(info.annotation):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from numeric_keys(kind, seen)
+            elif kind in (int, float):
+                yield name
+
+
+def leaves(annotation: object) -> Iterator[object]:
+    args = getattr(annotation, "__args__", None)
+    if not args:
+        yield annotation
+    for arg in args or ():
+        yield from leaves(arg)
+
+
+def test_every_number_of_a_profile_says_its_unit():
+    for spec, _ in KINDS.values():
+        for key in numeric_keys(spec):
+            assert (
+                key in DIMENSIONLESS or to_base(key, 1.0) != (key, 1.0) or any(f"_{key}".endswith(u) for u in UNITS)
+            ), key
+
+
+def test_every_number_of_a_scenario_says_its_unit():
+    scenario = pytest.importorskip("simulator.spec.scenario", reason="the scenario's parts are not there")
+    for key in numeric_keys(scenario.ScenarioSpec):
+        assert key in DIMENSIONLESS or any(f"_{key}".endswith(u) for u in UNITS), key
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "base"),
+    [
+        ("memory_gb", 8, ("memory_bytes", 8e9)),
+        ("up_mbit_per_s", 8, ("up_bytes_per_s", 1e6)),
+        ("price_usd_per_h", 3.6, ("price_usd_per_s", 1e-3)),
+        ("usd_per_h", 3.6, ("usd_per_s", 1e-3)),
+        ("carbon_g_per_kwh", 3.6, ("carbon_g_per_j", 1e-6)),
+        ("energy_up_nj_per_bit", 1, ("energy_up_j_per_byte", 8e-9)),
+        ("network_kwh_per_gb", 1, ("network_j_per_byte", 3.6e-3)),
+        ("pass_overhead_ms", 2, ("pass_overhead_s", 2e-3)),
+        ("params_billion", 8, ("params", 8e9)),
+        ("layers", 8, ("layers", 8)),
+    ],
+)
+def test_units_are_converted_once(key, value, base):
+    name, number = to_base(key, value)
+    assert (name, number) == (base[0], pytest.approx(base[1]))
+
+
+@pytest.mark.parametrize(("kind", "file"), SHIPPED, ids=lambda x: getattr(x, "stem", x))
+def test_a_shipped_profile_reads_well(kind, file):
+    spec, value = KINDS[kind]
+    read = spec.model_validate(yaml.safe_load(file.read_text()))
+    assert read.name == file.stem
+    assert set(value(read).evidence.values()) <= set(EVIDENCE)
+    assert len(file.read_text().splitlines()) <= 60
+
+
+def test_the_library_is_large_enough():
+    at_least = {"devices": 12, "models": 12, "links": 6, "hosted": 3, "regions": 6}
+    assert all(len(files(kind)) >= n for kind, n in at_least.items())
+
+
+@pytest.mark.parametrize("file", files("models"), ids=lambda f: f.stem)
+def test_parameters_are_those_of_the_architecture(file):
+    """Published total = embeddings (once if tied) + layers * (attention + feed-forward with three matrices)."""
+    m: ModelProfile = profile("models", file.stem)
+    attention = m.hidden * m.head_dim * (m.heads + 2 * m.kv_heads) + m.heads * m.head_dim * m.hidden
+    expert = 3 * m.hidden * m.ffn
+    ends = m.vocab * m.hidden
+    total = ends * (1 if m.tied else 2) + m.layers * (attention + (m.experts or 1) * expert)
+    active = ends + m.layers * (attention + (m.experts_per_tok or 1) * expert)
+    assert m.params_billion * 1e9 == pytest.approx(total, rel=0.012)
+    assert m.active_params_billion * 1e9 == pytest.approx(active, rel=0.012)
+
+
+PUBLISHED_BILLION = {
+    "llama-3.2-1b": 1.24, "llama-3.2-3b": 3.21, "llama-3.1-8b": 8.03, "llama-3.1-70b": 70.6, "llama-3.1-405b": 405.9,
+    "qwen2.5-0.5b": 0.49, "qwen2.5-7b": 7.62, "qwen2.5-72b": 72.7, "mistral-7b": 7.24, "mixtral-8x7b": 46.7,
+    "gemma-2-9b": 9.24,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUBLISHED_BILLION)
+def test_parameters_are_those_published(name):
+    assert profile("models", name).params_billion == pytest.approx(PUBLISHED_BILLION[name], rel=0.012)
+
+
+def link(**changes) -> LinkProfile:
+    keys = {"name": "x", "rtt_ms": 1.0, "up_mbit_per_s": 1.0, "down_mbit_per_s": 1.0, "sources": SOURCES}
+    return LinkProfile.model_validate(keys | changes)
+
+
+def test_evidence_is_the_source_that_names_the_key_else_the_first_that_names_none():
+    sources = [
+        {"kind": "measured", "ref": "a"},
+        {"kind": "fitted", "ref": "b", "of": ["rtt_ms"]},
+    ]
+    x = link(sources=sources)
+    assert (x.evidence("rtt_ms"), x.evidence("up_mbit_per_s")) == ("fitted", "measured")
+    assert x.evidence("network_kwh_per_gb") == "assumed"  # a default has no source
+
+
+def test_a_number_without_a_source_is_refused():
+    with pytest.raises(ValidationError, match="no source for down_mbit_per_s, up_mbit_per_s"):
+        link(sources=[{"kind": "measured", "ref": "a", "of": ["rtt_ms"]}])
+    with pytest.raises(ValidationError, match="keys that do not exist: rtt_s"):
+        link(sources=[*SOURCES, {"kind": "measured", "ref": "a", "of": ["rtt_s"]}])
+
+
+def test_the_weakest_evidence_is_the_last():
+    assert weakest(["measured", "datasheet", "fitted"]) == "datasheet"
