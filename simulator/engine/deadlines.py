@@ -6,9 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from simpy import Environment
-
-from simulator.engine.clock import TIMER, Alarm
+from simulator.engine.clock import TIMER, Alarm, Clock
 
 T = TypeVar("T")
 
@@ -17,14 +15,14 @@ class Deadlines(Generic[T]):
     """Calls `ran_out(thing)` `after_s` seconds after each `watch(thing)`, unless `over(thing)` by then."""
 
     def __init__(
-        self, env: Environment, after_s: float, over: Callable[[T], bool], ran_out: Callable[[T, float], None]
+        self, clock: Clock, after_s: float, over: Callable[[T], bool], ran_out: Callable[[T, float], None]
     ) -> None:
-        self.env = env
+        self.clock = clock
         self.after_s = after_s
         self.over = over
         self.ran_out = ran_out
         self.watched: deque[tuple[float, int, T]] = deque()
-        self.alarm = Alarm(env, self._ring)
+        self.alarm = Alarm(clock, self._ring)
 
     def watch(self, thing: T, order: int, now: float) -> None:
         """Give `thing` its time from now."""

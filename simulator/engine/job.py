@@ -14,7 +14,7 @@ NOT_YET = float("nan")
 
 
 class Job:
-    """One call of one query, from the decision that made it to the log row that ends it. Times are NaN until they happen."""
+    """One call of one query, from the decision that made it to the log row that ends it. Times are NaN until then."""
 
     __slots__ = (
         "admitted",
@@ -28,15 +28,15 @@ class Job:
         "first_s",
         "first_seen_s",
         "generated_tok",
-        "is_remote",
         "id",
+        "is_remote",
         "life",
         "load_tok",
         "order",
         "output_tok",
         "pool",
-        "prefilled_tok",
         "preemptions",
+        "prefilled_tok",
         "priority",
         "prompt_tok",
         "replica",
@@ -55,20 +55,20 @@ class Job:
         self.life = life
         self.call = call
         self.pool = pool
+        self.replica = -1
         self.order = life.row * ATTEMPTS + life.calls  # in which it comes among equals
-        self.asked_s = now_s
+        self.priority = life.priority
         self.prompt_tok = prompt_tok
         self.output_tok = output_tok
-        self.priority = life.priority
+        self.asked_s = now_s
+        self.submitted_s = self.started_s = self.first_s = self.done_s = NOT_YET
+        self.first_seen_s = self.delivered_s = NOT_YET
         self.target_tok = prompt_tok  # to prefill: the prompt, and after a preemption what was generated too
-        self.prefilled_tok = 0
-        self.generated_tok = 0
-        self.preemptions = 0
-        self.replica = -1
+        self.prefilled_tok = self.generated_tok = self.preemptions = 0
+        self.is_remote = False  # its pool is at another place than its router
+        self.streams = False  # the first token is sent ahead
         self.cancelled = False  # the replica is to let go of it
         self.wanted = True  # somebody still waits for it
         self.failure = ""
-        self.is_remote = False  # its pool is at another place than its router
-        self.streams = False  # the first token is sent ahead
-        self.submitted_s = self.started_s = self.first_s = self.done_s = NOT_YET
-        self.first_seen_s = self.delivered_s = NOT_YET
+        self.load_tok = 0.0  # what it counts in the loads of dispatch
+        self.admitted = self.reserved_tok = self.base_tok = 0  # the replica's: its number, its KV, its context's start

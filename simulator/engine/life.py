@@ -8,7 +8,6 @@ from simulator.policies.core import Answer, Query
 
 if TYPE_CHECKING:
     from simulator.engine.job import Job
-    from simulator.engine.patience import Patience
     from simulator.engine.plan import ClassPlan
 
 UNFINISHED, FINISHED, ABSTAINED, DROPPED = range(4)
@@ -25,7 +24,6 @@ class Life:
         "ended",
         "flying",
         "item",
-        "patience",
         "place",
         "priority",
         "query",
@@ -42,12 +40,10 @@ class Life:
         self.user = user  # whose query it is: the session, or itself
         self.place = cls.facts.origin
         self.priority = cls.facts.priority
-        self.calls = 0
-        self.flying: list[Job] = []
-        self.answers: list[tuple[Answer, Job]] = []
+        self.calls = self.wake = 0  # `wake` counts decisions: a timer set by an earlier one is void
         self.ended = False
-        self.wake = 0  # counts decisions: a timer set by an earlier one is void
-        self.patience: Patience | None = None
+        self.flying: list[Job] = []
+        self.answers: tuple[tuple[Answer, Job], ...] = ()
 
     def prompt_bytes(self, prompt_tok: int) -> float:
         """Size of a prompt on a link."""

@@ -1,45 +1,48 @@
 """Links: what is sent shares the bandwidth of a direction (processor sharing), then travels half a round trip.
 
-Virtual time: while n transfers share a pipe, each gets 1/n of it, so "bytes that each has got" is one number for all, and a
-transfer ends when that number reaches what it was at its start plus its size. One alarm a pipe, about one event a transfer.
+Virtual time: while n transfers share a pipe, each gets 1/n of it, so "bytes that each has got" is one number for all,
+and a transfer ends when that number reaches what it was at its start plus its size. One alarm a pipe, about one event a
+transfer.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from heapq import heappop, heappush
 from typing import Protocol
 
-from simpy import Environment
-
-from simulator.engine.clock import Alarm, once, tolerance_s
+from simulator.engine.clock import Alarm, Clock, once, tolerance_s
 from simulator.engine.job import Job
 
 Arrived = Callable[[Job, float], None]
 Row = tuple[float, ...]
 
 
-class Pipe(Protocol):
-    """One direction of a link."""
+class Way(Protocol):
+    """How to get from one place to another: one pipe, or several."""
+
+    bytes_per_s: float
+    delay_s: float
 
     def send(self, size_bytes: float, job: Job, now: float, arrived: Arrived) -> None:
-        """Carry `size_bytes` of `job`; `arrived(job)` is called when the last byte is there."""
+        """Carry `size_bytes` of `job`; `arrived(job, now)` is called when the last byte is there."""
+        ...
+
+    def stream(self, size_bytes: float, start_s: float) -> None:
+        """Note bytes that went along as they were generated: too thin a stream to slow anything."""
         ...
 
 
 class SharedPipe:
-    """One pipe for all: transfers under way share it equally."""
+    """One direction of a link for all: transfers under way share it equally."""
 
-    def __init__(
-        self, env: Environment, bytes_per_s: float, delay_s: float, log: Callable[[Row], None]
-    ) -> None:
-        self.env = env
+    def __init__(self, clock: Clock, bytes_per_s: float, delay_s: float, log: Callable[[Row], None]) -> None:
         self.bytes_per_s = bytes_per_s
         self.delay_s = delay_s
         self.log = log
-        self.alarm = Alarm(env, self._ring)
+        self.alarm = Alarm(clock, self._ring)
         self.got = 0.0  # bytes that each transfer since the pipe was last empty has got
         self.as_of_s = 0.0  # when that was so
         self.sending: list[tuple[float, int, int, Job, Arrived]] = []  # heap by `got` at the end
@@ -47,13 +50,21 @@ class SharedPipe:
         self.count = 0
 
     def send(self, size_bytes: float, job: Job, now: float, arrived: Arrived) -> None:
-        """Carry `size_bytes` of `job`; `arrived(job)` is called when the last byte is there."""
-        self._advance(now)
-        self.count += 1
+        """Carry `size_bytes` of `job`; `arrived(job, now)` is called when the last byte is there."""
+        sending = self.sending
+        if sending:
+            self._advance(now)
+        if not sending:
+            self.got, self.as_of_s = 0.0, now
+        self.count = count = self.count + 1
         self.log((now, size_bytes / self.bytes_per_s, size_bytes))
-        heappush(self.sending, (self.got + size_bytes, job.order, self.count, job, arrived))
-        if self.alarm.due_s is None or (self.sending[0][2] == self.count and not self.under_way):
+        heappush(sending, (self.got + size_bytes, job.order, count, job, arrived))
+        if self.alarm.due_s is None or (sending[0][2] == count and not self.under_way):
             self._arm(now)
+
+    def stream(self, size_bytes: float, start_s: float) -> None:
+        """Note bytes that went along as they were generated: too thin a stream to slow anything."""
+        self.log((start_s, size_bytes / self.bytes_per_s, size_bytes))
 
     def change(self, bytes_per_s: float, now: float) -> None:
         """Go on with another bandwidth."""
@@ -73,8 +84,6 @@ class SharedPipe:
             self.as_of_s += left_s
             self.got, _, _, job, arrived = heappop(sending)
             self.under_way.append((self.as_of_s + self.delay_s, job, arrived))
-        else:
-            self.got = 0.0
         self.as_of_s = now
 
     def _arm(self, now: float) -> None:
@@ -87,9 +96,10 @@ class SharedPipe:
 
     def _ring(self, now: float) -> None:
         self._advance(now)
+        under_way = self.under_way
         soon = now + 1e-3 * tolerance_s(now)
-        while self.under_way and self.under_way[0][0] <= soon:
-            _, job, arrived = self.under_way.popleft()
+        while under_way and under_way[0][0] <= soon:
+            _, job, arrived = under_way.popleft()
             arrived(job, now)
         if self.alarm.due_s is None:
             self._arm(now)
@@ -101,19 +111,21 @@ class OwnPipe:
     Leaves out that one user's transfers share the pipe: errs to the fast side where a session sends several at once.
     """
 
-    def __init__(
-        self, env: Environment, bytes_per_s: float, delay_s: float, log: Callable[[Row], None]
-    ) -> None:
-        self.env = env
+    def __init__(self, clock: Clock, bytes_per_s: float, delay_s: float, log: Callable[[Row], None]) -> None:
+        self.clock = clock
         self.bytes_per_s = bytes_per_s
         self.delay_s = delay_s
         self.log = log
 
     def send(self, size_bytes: float, job: Job, now: float, arrived: Arrived) -> None:
-        """Carry `size_bytes` of `job`; `arrived(job)` is called when the last byte is there."""
+        """Carry `size_bytes` of `job`; `arrived(job, now)` is called when the last byte is there."""
         time_s = size_bytes / self.bytes_per_s
         self.log((now, time_s, size_bytes))
-        once(self.env, now + time_s + self.delay_s, job.order, partial(arrived, job))
+        once(self.clock, now + time_s + self.delay_s, job.order, partial(arrived, job))
+
+    def stream(self, size_bytes: float, start_s: float) -> None:
+        """Note bytes that went along as they were generated: too thin a stream to slow anything."""
+        self.log((start_s, size_bytes / self.bytes_per_s, size_bytes))
 
     def change(self, bytes_per_s: float, now: float) -> None:
         """Transfers from now on have another bandwidth."""
@@ -121,21 +133,21 @@ class OwnPipe:
 
 
 class Route:
-    """Pipes one after the other, from one place to another."""
+    """Several pipes one after the other: stored and forwarded."""
 
-    def __init__(self, pipes: Iterable[SharedPipe | OwnPipe]) -> None:
-        self.pipes = tuple(pipes)
-        self.bytes_per_s = min(pipe.bytes_per_s for pipe in self.pipes)
-        self.delay_s = sum(pipe.delay_s for pipe in self.pipes)
+    def __init__(self, pipes: Sequence[SharedPipe | OwnPipe]) -> None:
+        self.pipes = pipes
+        self.bytes_per_s = min(pipe.bytes_per_s for pipe in pipes)
+        self.delay_s = sum(pipe.delay_s for pipe in pipes)
 
     def send(self, size_bytes: float, job: Job, now: float, arrived: Arrived) -> None:
-        """Carry `size_bytes` of `job` over all pipes, stored and forwarded."""
+        """Carry `size_bytes` of `job` over all pipes."""
         self._hop(0, size_bytes, arrived, job, now)
 
     def stream(self, size_bytes: float, start_s: float) -> None:
-        """Note bytes that went over the route as they were generated, too thin a stream to slow anything."""
+        """Note bytes that went along as they were generated: too thin a stream to slow anything."""
         for pipe in self.pipes:
-            pipe.log((start_s, size_bytes / pipe.bytes_per_s, size_bytes))
+            pipe.stream(size_bytes, start_s)
 
     def _hop(self, i: int, size_bytes: float, arrived: Arrived, job: Job, now: float) -> None:
         if i == len(self.pipes) - 1:
@@ -144,11 +156,10 @@ class Route:
             self.pipes[i].send(size_bytes, job, now, partial(self._hop, i + 1, size_bytes, arrived))
 
 
-def routes(pipes: Mapping[tuple[str, str], SharedPipe | OwnPipe]) -> dict[tuple[str, str], Route]:
-    """The route with the fewest links between every two places that are joined, by (from, to)."""
-    places = sorted({place for ends in pipes for place in ends})
-    found: dict[tuple[str, str], Route] = {}
-    for start in places:
+def ways(pipes: Mapping[tuple[str, str], SharedPipe | OwnPipe]) -> dict[tuple[str, str], Way]:
+    """The way with the fewest links between every two places that are joined, by (from, to)."""
+    found: dict[tuple[str, str], Way] = {}
+    for start in sorted({place for ends in pipes for place in ends}):
         paths: dict[str, list[SharedPipe | OwnPipe]] = {start: []}
         frontier = deque([start])
         while frontier:
@@ -157,5 +168,7 @@ def routes(pipes: Mapping[tuple[str, str], SharedPipe | OwnPipe]) -> dict[tuple[
                 if a == here and b not in paths:
                     paths[b] = [*paths[here], pipe]
                     frontier.append(b)
-        found |= {(start, end): Route(path) for end, path in paths.items() if path}
+        for end, path in paths.items():
+            if path:
+                found[start, end] = path[0] if len(path) == 1 else Route(path)
     return found

@@ -30,11 +30,10 @@ CALL_COLUMNS = {
     "fate": "int8",
     "reason": "int8",
     "asked_s": "float64",
-    "uplink_s": "float64",
-    "queue_s": "float64",
-    "prefill_s": "float64",
-    "decode_s": "float64",
-    "downlink_s": "float64",
+    "submitted_s": "float64",
+    "started_s": "float64",
+    "first_s": "float64",
+    "done_s": "float64",
     "delivered_s": "float64",
     "prompt_tok": "int32",
     "output_tok": "int32",
@@ -67,7 +66,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Logs:
-    """The logs of one replication; `spans[pool][replica]`, `transfers` two a link (up, down), `visits` one a station."""
+    """The logs of a replication; `spans[pool][replica]`, `transfers` two a link (up, down), `visits` one a station."""
 
     queries: Log
     calls: Log

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from simpy import Environment
-
+from simulator.engine.clock import Clock
 from simulator.engine.deadlines import Deadlines
 from simulator.engine.job import Job
 from simulator.engine.life import Life
@@ -18,17 +17,15 @@ Dropped = Callable[..., None]  # (life, reason, now)
 class Patience:
     """Deadlines of one class: `drop(life, reason, now)` and `timed_out(job, now)` are told what has run out."""
 
-    def __init__(
-        self, env: Environment, cls: ClassPlan, drop: Dropped, timed_out: Callable[[Job, float], None]
-    ) -> None:
-        self.env = env
+    def __init__(self, clock: Clock, cls: ClassPlan, drop: Dropped, timed_out: Callable[[Job, float], None]) -> None:
+        self.clock = clock
         self.whole, self.unseen, self.call = cls.timeout_s, cls.abandon_s, cls.call_timeout_s
         if cls.timeout_s is not None:
-            self._whole = Deadlines[Life](env, cls.timeout_s, _is_over, partial(_tell, drop, "timeout"))
+            self._whole = Deadlines[Life](clock, cls.timeout_s, _is_over, partial(_tell, drop, "timeout"))
         if cls.abandon_s is not None:
-            self._unseen = Deadlines[Life](env, cls.abandon_s, self._has_seen, partial(_tell, drop, "abandoned"))
+            self._unseen = Deadlines[Life](clock, cls.abandon_s, self._has_seen, partial(_tell, drop, "abandoned"))
         if cls.call_timeout_s is not None:
-            self._call = Deadlines[Job](env, cls.call_timeout_s, _is_unwanted, timed_out)
+            self._call = Deadlines[Job](clock, cls.call_timeout_s, _is_unwanted, timed_out)
 
     def watch(self, life: Life, now: float) -> None:
         """A query has come."""
@@ -45,7 +42,7 @@ class Patience:
     def _has_seen(self, life: Life) -> bool:
         """Whether the user has seen a token, or the query is over."""
         return life.ended or any(
-            (job.call.final or life.cls.at_once) and job.first_s <= self.env.now for job in life.flying
+            (job.call.final or life.cls.at_once) and job.first_s <= self.clock.now for job in life.flying
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simulator.engine.pool import HostedPlan, PoolPlan, Uniform
@@ -13,7 +13,7 @@ Column = list[float]
 Seconds = float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClassPlan:
     """A class of the workload. Columns are per pool: a list over items, or None where the table has nothing to say.
 
@@ -21,7 +21,7 @@ class ClassPlan:
     """
 
     facts: ClassFacts
-    tasks: list[str | None] | None = None  # by item
+    tasks: Sequence[str | None] = ()  # by item
     confidence: tuple[Column | None, ...] = ()
     output_tok: tuple[list[int] | None, ...] = ()
     prompt_tok: tuple[list[int] | None, ...] = ()
@@ -42,7 +42,7 @@ class ClassPlan:
 
 @dataclass(frozen=True)
 class LinkPlan:
-    """A link between two places: bandwidth each way and half the round trip. `changes`: (from, factor on the bandwidth)."""
+    """A link between two places: bandwidth each way, half the round trip, and `changes`: (from, factor on it)."""
 
     name: str
     between: tuple[str, str]

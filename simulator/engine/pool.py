@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from simpy import Environment
-
-from simulator.engine.clock import once
+from simulator.engine.clock import ATTEMPTS, Clock, once
 from simulator.engine.job import Job
 from simulator.engine.replica import Limits, Replica, ReplicaHooks, Slowdown
 from simulator.physics.step import StepModel
@@ -57,25 +55,29 @@ class Hooks(NamedTuple):
 class Pool:
     """Replicas of one model. `dispatch` chooses among those that are live; equals go to the lowest index.
 
-    A call's load is its prompt plus the mean output of the calls that the pool has finished so far: no router knows the length
-    of an answer before it is given. `logs` has one appender of span rows for each replica.
+    A call's load is its prompt plus the mean output of the calls that the pool has finished so far: no router knows the
+    length of an answer before it is given. `logs` has one appender of span rows for each replica.
     """
 
-    def __init__(self, env: Environment, plan: PoolPlan, uniform: Uniform, hooks: Hooks, logs: Sequence[Append]) -> None:
-        self.env = env
-        self.facts = plan.facts
+    def __init__(self, clock: Clock, plan: PoolPlan, uniform: Uniform, hooks: Hooks, logs: Sequence[Append]) -> None:
+        self.clock = clock
+        self.facts, self.place = plan.facts, plan.facts.place
         self.limits = plan.limits
         self.max_queue = plan.max_queue
         self.uniform = uniform
         self.hooks = hooks
+        self.tell_done = hooks.done
         self.shared: deque[Job] | None = deque() if plan.dispatch == "shared" else None
         self.replicas = [
-            Replica(env, plan.steps, plan.limits, log, ReplicaHooks(hooks.first, self._done, hooks.gone), plan.slowdown)
+            Replica(
+                clock, plan.steps, plan.limits, log, ReplicaHooks(hooks.first, self._done, self._gone), plan.slowdown
+            )
             for log in logs
         ]
         if self.shared is not None:
             for i, replica in enumerate(self.replicas):
-                replica.waiting, replica.pulled = self.shared, partial(self._pulled, i)
+                replica.waiting = self.shared
+                replica.pulled, replica.returned = partial(self._pulled, i), self._returned
         self.live = list(range(len(logs)))  # replicas that take calls
         self.load_tok = [0.0] * len(logs)  # of the calls at each replica
         self.calls = [0] * len(logs)
@@ -107,14 +109,14 @@ class Pool:
 
     def cancel(self, job: Job, now: float) -> None:
         """Take `job` off its replica, at the end of the pass under way."""
-        if self.shared is not None and job in self.shared:
-            self.shared.remove(job)
-            self.hooks.gone(job, now)
-            return
+        was_first = bool(self.shared) and self.shared[0] is job
         if job.replica >= 0:
-            self.load_tok[job.replica] -= job.load_tok
-            self.calls[job.replica] -= 1
             self.replicas[job.replica].cancel(job, now)
+        elif self.shared is not None and job in self.shared:
+            self.shared.remove(job)
+            self._gone(job, now)
+        if was_first:
+            self._wake_ready(now)
 
     def report(self, now_s: float) -> Reported:
         """What the pool says of itself at `now_s`."""
@@ -124,13 +126,22 @@ class Pool:
         return Reported(now_s, waiting, sum(r.seqs for r in self.replicas), used)
 
     def _done(self, job: Job, now: float) -> None:
-        i = job.replica
-        self.load_tok[i] -= job.load_tok
-        self.calls[i] -= 1
+        self._off(job)
         self.outputs += 1
         self.outputs_tok += job.output_tok
         self.mean_output_tok = self.outputs_tok / self.outputs
-        self.hooks.done(job, now)
+        self.tell_done(job, now)
+
+    def _gone(self, job: Job, now: float) -> None:
+        self._off(job)
+        self.hooks.gone(job, now)
+
+    def _off(self, job: Job) -> None:
+        """`job` counts no longer in the load of its replica, if it has one."""
+        i = job.replica
+        if i >= 0:
+            self.calls[i] -= 1
+            self.load_tok[i] = self.load_tok[i] - job.load_tok if self.calls[i] else 0.0  # nothing left of rounding
 
     # One queue for all
 
@@ -138,29 +149,40 @@ class Pool:
         """Queue `job` for all; the replica with room and least load is woken to pull it."""
         queue = self.shared
         assert queue is not None
-        ready = [
-            (load, i)
-            for i, load in enumerate(self.load_tok)
-            if i in self.live and self.replicas[i].seqs + self.replicas[i].pledged < self.limits.max_seqs
-        ]
+        ready = self._ready()
         if not ready and self.max_queue is not None and len(queue) >= self.max_queue:
             self.hooks.refused(job, "full")
             return
         place = next((i for i, other in enumerate(queue) if other.priority < job.priority), len(queue))
         queue.insert(place, job)
-        if ready:
-            replica = self.replicas[min(ready)[1]]
-            replica.pledged += 1
-            replica.wake(now)
+        for replica in ready:
+            if replica.has_memory(job):
+                replica.pledged += 1
+                replica.wake(now)
+                return
+
+    def _ready(self) -> list[Replica]:
+        """Live replicas with a seat that is not promised, least load first."""
+        replicas, seats = self.replicas, self.limits.max_seqs
+        ready = [(self.load_tok[i], i) for i in self.live if replicas[i].seqs + replicas[i].pledged < seats]
+        return [replicas[i] for _, i in sorted(ready)]
+
+    def _wake_ready(self, now: float) -> None:
+        """The head of the queue is another: see who has room for it."""
+        if self.shared:
+            for replica in self._ready():
+                replica.wake(now)
 
     def _pulled(self, i: int, job: Job) -> None:
         """Replica `i` has taken `job` out of the shared queue."""
-        if job.replica >= 0:
-            self.load_tok[job.replica] -= job.load_tok
-            self.calls[job.replica] -= 1
+        self._off(job)
         job.replica = i
         self.load_tok[i] += job.load_tok
         self.calls[i] += 1
+
+    def _returned(self, job: Job, now: float) -> None:
+        """`job` was preempted: once its replica has begun its pass, another may take it."""
+        once(self.clock, now, job.order, self._wake_ready)
 
     # Dispatch: the index of a replica
 
@@ -178,12 +200,12 @@ class Pool:
         return self.live[self.turn % len(self.live)]
 
     def _random(self, job: Job) -> int:
-        return self.live[int(self.uniform("dispatch", job.life.row, job.life.calls) * len(self.live))]
+        return self.live[int(self.uniform("dispatch", job.life.row, job.order % ATTEMPTS) * len(self.live))]
 
     def _power_of_two(self, job: Job) -> int:
         count = len(self.live)
-        a = int(self.uniform("dispatch", job.life.row, job.life.calls) * count)
-        b = int(self.uniform("dispatch-other", job.life.row, job.life.calls) * (count - 1))
+        a = int(self.uniform("dispatch", job.life.row, job.order % ATTEMPTS) * count)
+        b = int(self.uniform("dispatch-other", job.life.row, job.order % ATTEMPTS) * (count - 1))
         b += b >= a and count > 1
         return min(self.live[a], self.live[b], key=lambda i: (self.load_tok[i], i))
 
@@ -193,7 +215,7 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class HostedPlan:
-    """A hosted API: every call is served at once, in `latency(job, uniform)` seconds to the first and the last token."""
+    """A hosted API: each call is served at once, in `latency(job, uniform)` seconds to the first and the last token."""
 
     facts: PoolFacts
     latency: Callable[[Job, Uniform], tuple[float, float]]
@@ -202,9 +224,9 @@ class HostedPlan:
 class HostedPool:
     """Infinite servers, elsewhere."""
 
-    def __init__(self, env: Environment, plan: HostedPlan, uniform: Uniform, hooks: Hooks) -> None:
-        self.env = env
-        self.facts = plan.facts
+    def __init__(self, clock: Clock, plan: HostedPlan, uniform: Uniform, hooks: Hooks) -> None:
+        self.clock = clock
+        self.facts, self.place = plan.facts, plan.facts.place
         self.latency = plan.latency
         self.uniform = uniform
         self.hooks = hooks
@@ -219,10 +241,10 @@ class HostedPool:
         first_s, last_s = self.latency(job, self.uniform)
         self.running += 1
         if job.streams:
-            once(self.env, now + first_s, job.order, partial(self._first, job))
+            once(self.clock, now + first_s, job.order, partial(self._first, job))
         else:
             job.first_s = now + first_s
-        once(self.env, now + last_s, job.order, partial(self._done, job))
+        once(self.clock, now + last_s, job.order, partial(self._done, job))
 
     def cancel(self, job: Job, now: float) -> None:
         """The provider goes on, and bills."""

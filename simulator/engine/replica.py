@@ -1,15 +1,17 @@
 """One engine instance with continuous batching: the heart of the simulator.
 
-A pass takes the running decodes first, then fills `batched_tok` with prompt chunks: of the calls half prefilled, then of
-the head of the queue, up to `max_seqs` sequences. The KV blocks of a whole prompt are reserved when its call is admitted; a
-decode takes a block when its context outgrows the last one. Out of blocks, the last admitted call is preempted: it goes to
-the head of the queue and is recomputed, prompt and generated tokens alike. Admission is in order: a head that does not fit
-blocks the queue. Static batching and one call at a time are the same replica with other limits.
+A pass takes the running decodes first, then fills `batched_tok` with prompt chunks: of the calls half prefilled, then
+of the head of the queue, up to `max_seqs` sequences. The KV blocks of a whole prompt are reserved when its call is
+admitted; a decode takes a block when its context outgrows the last one. Out of blocks, the last admitted call is
+preempted: it goes to the head of the queue and is recomputed, prompt and generated tokens alike. Admission is in order:
+a head that does not fit blocks the queue. Static batching and one call at a time are the same replica with other
+limits.
 
-Passes are not stepped one by one. While nobody joins or leaves, pass j takes `first_s + j * growth_s` (the step model says for
-how many passes that holds), so a *span* of k passes is one event after `k * first_s + growth_s * k * (k - 1) / 2`. It ends
-with the first completion or chunk, or before the blocks run out; an arrival that can join or a cancel cuts it at the end
-of the pass under way. An arrival within the clock's tolerance of a pass boundary counts as before it.
+Passes are not stepped one by one. While nobody joins or leaves, pass j takes `first_s + j * growth_s` (the step model
+says for how many passes that holds), so a *span* of k passes is one event, after
+`k * first_s + growth_s * k * (k - 1) / 2`. It ends with the first completion or chunk, or before the blocks run out; an
+arrival that can join or a cancel cuts it at the end of the pass under way. An arrival within the clock's tolerance of a
+pass boundary counts as before it.
 """
 
 from __future__ import annotations
@@ -21,9 +23,7 @@ from heapq import heapify, heappop, heappush
 from math import ceil, inf, sqrt
 from typing import NamedTuple
 
-from simpy import Environment
-
-from simulator.engine.clock import Alarm, tolerance_s
+from simulator.engine.clock import Alarm, Clock, tolerance_s
 from simulator.engine.job import Job
 from simulator.physics.step import FOREVER, StepModel
 
@@ -32,7 +32,7 @@ IDLE, BETWEEN = 0, -1  # values of `passes` while no span is under way: at rest,
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What bounds a batch. `kv_tok` None: memory never runs out. `static`: a batch is admitted whole, when none runs."""
+    """What bounds a batch. `kv_tok` None: memory never ends. `static`: a batch is admitted whole, when none runs."""
 
     max_seqs: int
     batched_tok: int
@@ -72,19 +72,58 @@ class ReplicaHooks(NamedTuple):
 class Replica:
     """A queue and a batch, driven by one alarm; `log` takes a row of `SPAN_COLUMNS` a span.
 
-    `waiting` may be replaced by a queue shared with other replicas; `pulled` is then told who was taken from it.
+    `waiting` may be replaced by a queue shared with other replicas; `pulled` is then told who was taken from it, and
+    `returned` who came back to it.
     """
+
+    __slots__ = (  # more attributes than Python keeps quickly in a dictionary
+        "admissions",
+        "alarm",
+        "base_tok",
+        "batch",
+        "batched_tok",
+        "block_tok",
+        "chunks",
+        "clock",
+        "decoding",
+        "done",
+        "first",
+        "first_s",
+        "gone",
+        "growth_s",
+        "index",
+        "joined",
+        "kv_tok",
+        "leaving",
+        "log",
+        "max_seqs",
+        "pace",
+        "passes",
+        "pledged",
+        "preempted",
+        "preempted_at",
+        "prefilling",
+        "pulled",
+        "reserved_tok",
+        "residues",
+        "returned",
+        "slowdown",
+        "start_s",
+        "static",
+        "time_s",
+        "waiting",
+    )
 
     def __init__(
         self,
-        env: Environment,
+        clock: Clock,
         steps: StepModel,
         limits: Limits,
         log: Callable[[tuple[float, ...]], None],
         hooks: ReplicaHooks,
         slowdown: Slowdown | None = None,
     ) -> None:
-        self.env = env
+        self.clock = clock
         self.pace = steps.pace
         self.max_seqs = limits.max_seqs
         self.batched_tok = limits.batched_tok
@@ -97,7 +136,8 @@ class Replica:
         self.slowdown = slowdown
         self.waiting: deque[Job] = deque()
         self.pulled: Callable[[Job], None] | None = None
-        self.alarm = Alarm(env, self._ended)
+        self.returned: Callable[[Job, float], None] | None = None
+        self.alarm = Alarm(clock, self._ended)
 
         self.decoding: list[tuple[int, int, Job]] = []  # heap of (pass index after which it is done, order, job)
         self.prefilling: deque[Job] = deque()
@@ -108,6 +148,8 @@ class Replica:
         self.admissions = 0
         self.pledged = 0  # calls in a shared queue that this replica was woken for
         self.leaving = False  # a running call was cancelled
+        self.preempted: list[tuple[Job, tuple[int, int, Job] | None, int, int]] = []  # with what they were
+        self.preempted_at = -1  # in which pass
 
         self.passes = IDLE  # of the span under way
         self.start_s = self.time_s = self.first_s = self.growth_s = 0.0
@@ -126,6 +168,11 @@ class Replica:
         """KV tokens in use now, in whole blocks; of a span under way, as at its start."""
         return self.reserved_tok + self._decoding_tok()
 
+    def has_memory(self, job: Job) -> bool:
+        """Whether the blocks of `job`'s prompt are free; of a span under way, as at its start."""
+        need = -(-job.target_tok // self.block_tok) * self.block_tok
+        return self.kv_used_tok() + need <= self.kv_tok
+
     def submit(self, job: Job, now: float) -> None:
         """Queue `job`; if it can join, the span under way ends with the pass under way."""
         waiting = self.waiting
@@ -141,14 +188,14 @@ class Replica:
         """See to the queue at the end of the pass under way, or now."""
         passes = self.passes
         if passes == IDLE:
-            self._begin(now)
+            self._begin(now, now)
         elif passes > 0 and len(self.decoding) + len(self.prefilling) - len(self.joined) < self.max_seqs:
             self._cut(now)
 
     def cancel(self, job: Job, now: float) -> None:
         """Let go of `job` at the end of the pass under way; one that waits goes at once."""
         job.cancelled = True
-        if job.started_s != job.started_s or job in self.waiting:
+        if (job.started_s != job.started_s or job in self.waiting) and not self._was_just_preempted(job, now):
             was_first = self.waiting[0] is job
             self.waiting.remove(job)
             self.gone(job, now)
@@ -173,17 +220,19 @@ class Replica:
         part = (elapsed - whole_s) / (self.first_s + self.growth_s * whole)
         grown = (seqs, context + seqs * whole, chunk, past + chunk * whole, pairs + chunk * chunk * whole)
         self.log((self.start_s + whole_s, elapsed - whole_s, part, *grown))
+        for end, _, job in self.decoding:
+            job.generated_tok = job.output_tok - (end - self.index - whole)
         self.passes = IDLE
 
     # A span begins
 
-    def _begin(self, start_s: float) -> None:
+    def _begin(self, start_s: float, now: float) -> None:
         """Admit who may join; then one event for as many passes as the batch stays the same."""
         decoding, index = self.decoding, self.index
         seqs = len(decoding)
         context = self.base_tok + seqs * index
         if context + seqs * (self.block_tok - 1) + self.reserved_tok > self.kv_tok:
-            seqs, context = self._make_room()
+            seqs, context = self._make_room(now)
         self.pledged = 0
         if self.waiting or self.prefilling:
             passes, chunk, past, pairs = self._fill(start_s, seqs, context)
@@ -198,6 +247,7 @@ class Replica:
             order = self.chunks[0][0].order
         else:
             self.passes = IDLE
+            self.alarm.unset()  # of a span that ends as it begins: its only call was cancelled
             return
         first_s, growth_s, holds = self.pace(seqs, context, chunk, past, pairs)
         if holds < passes:
@@ -209,20 +259,17 @@ class Replica:
         self.passes, self.start_s, self.first_s, self.growth_s = passes, start_s, first_s, growth_s
         self.batch = (seqs, context, chunk, past, pairs)
         self.time_s = time_s = passes * (first_s + growth_s * (passes - 1) / 2)
-        self.alarm.set(start_s + time_s, order, self.env.now)
+        self.alarm.set(start_s + time_s, order, now)
 
     def _fill(self, start_s: float, seqs: int, context: int) -> tuple[int, int, int, float]:
         """Choose the prompt chunks of the next pass; returns how many passes they last, and the batch's prompt part."""
         room = self.batched_tok - seqs
         waiting, prefilling = self.waiting, self.prefilling
         chunks: list[tuple[Job, int]] = []
-        joined: list[Job] = []
-        self.chunks, self.joined = chunks, joined
         chunk = past = 0
         pairs = 0.0
-        if self.static and not (seqs or prefilling):
-            while waiting and len(prefilling) < self.max_seqs and self._fits(waiting[0], seqs, context):
-                joined.append(self._admit(start_s))
+        forming = self.static and not (seqs or prefilling)  # a static batch admits beyond what the pass has room for
+        seats = 0 if self.static and not forming else self.max_seqs - seqs - len(prefilling)
         for job in prefilling:
             if room <= 0:
                 break
@@ -235,19 +282,28 @@ class Replica:
             chunk += take
             past += done
             pairs += take * (done + take / 2)
-        if not self.static:
-            seats = self.max_seqs - seqs - len(prefilling)
-            while waiting and room > 0 and seats > 0 and self._fits(waiting[0], seqs, context):
-                job = self._admit(start_s)
-                joined.append(job)
-                seats -= 1
-                take = job.target_tok
-                if take > room:
-                    take = room
+        joined: list[Job] = []
+        while waiting and seats > 0 and (room > 0 or forming):
+            job = waiting[0]
+            take = job.target_tok
+            need = -(-take // self.block_tok) * self.block_tok
+            free = self.kv_tok - self.reserved_tok - need
+            if context + seqs * (self.block_tok - 1) > free and self._decoding_tok() > free:
+                break
+            waiting.popleft()
+            job.reserved_tok = need
+            self.reserved_tok += need
+            self._admitted(job, start_s)
+            joined.append(job)
+            seats -= 1
+            if take > room:
+                take = room
+            if take:
                 room -= take
                 chunks.append((job, take))
                 chunk += take
                 pairs += take * take / 2
+        self.chunks, self.joined = chunks, joined
         if not chunks:
             return FOREVER, 0, 0, 0.0
         if room == 0 and len(chunks) == 1:
@@ -255,34 +311,26 @@ class Replica:
             return (job.target_tok - job.prefilled_tok) // take, chunk, past, pairs
         return 1, chunk, past, pairs
 
-    def _fits(self, job: Job, seqs: int, context: int) -> bool:
-        """Whether the blocks of `job`'s prompt are free beside those of the next pass."""
-        need = -(-job.target_tok // self.block_tok) * self.block_tok
-        free = self.kv_tok - self.reserved_tok - need
-        return context + seqs * (self.block_tok - 1) <= free or self._decoding_tok() <= free
-
-    def _admit(self, start_s: float) -> Job:
-        job = self.waiting.popleft()
-        job.reserved_tok = -(-job.target_tok // self.block_tok) * self.block_tok
-        self.reserved_tok += job.reserved_tok
-        if job.started_s != job.started_s:
+    def _admitted(self, job: Job, start_s: float) -> None:
+        if job.started_s != job.started_s:  # not a call that begins anew
             job.started_s = start_s
         self.admissions += 1
         job.admitted = self.admissions
         self.prefilling.append(job)
         if self.pulled is not None:
             self.pulled(job)
-        return job
 
     @staticmethod
     def _slow(
         slowdown: Slowdown, start_s: float, first_s: float, growth_s: float, passes: int
     ) -> tuple[float, float, int]:
         """Apply a slowdown that changes in steps: a span ends with the pass in which it changes."""
-        factor, until_s = slowdown(start_s)
+        factor, until_s = slowdown(start_s + tolerance_s(start_s))
         first_s, growth_s = first_s * factor, growth_s * factor
         if until_s < inf:
-            passes = min(passes, passes_after(until_s - start_s, first_s, growth_s))
+            left_s = until_s - tolerance_s(until_s) - start_s
+            if passes * (first_s + growth_s * (passes - 1) / 2) > left_s:  # else times that fall may never sum to it
+                passes = passes_after(left_s, first_s, growth_s)
         return first_s, growth_s, passes
 
     # A span ends
@@ -295,8 +343,9 @@ class Replica:
             for job in reversed(self.joined):
                 self._send_back(job, now)
             if self.leaving:
+                self._take_back()
                 self._let_go(now)
-            self._begin(self.start_s)
+            self._begin(self.start_s, now)
         elif self.passes > 1 and (self.leaving or not self.chunks):  # chunks of several passes leave room for nobody
             passes = passes_after(elapsed - slack, self.first_s, self.growth_s)
             if passes < self.passes:
@@ -345,7 +394,7 @@ class Replica:
             self.done(job, now)
         if self.leaving:
             self._let_go(now)
-        self._begin(now)
+        self._begin(now, now)
 
     def _prefilled(self, job: Job, now: float, finished: list[Job]) -> None:
         """The prompt is in: its last chunk gave a token."""
@@ -393,9 +442,10 @@ class Replica:
         padding = sum(n * (-(r + index) % block) for r, n in enumerate(self.residues) if n)
         return self.base_tok + len(self.decoding) * index + padding
 
-    def _make_room(self) -> tuple[int, int]:
-        """Preempt the last admitted until the next pass has its blocks; returns what is left: sequences and contexts."""
+    def _make_room(self, now: float) -> tuple[int, int]:
+        """Preempt the last admitted until the next pass has its blocks; gives what is left: sequences and contexts."""
         while self._decoding_tok() + self.reserved_tok > self.kv_tok:
+            entry = None
             if self.prefilling:
                 job = self.prefilling.pop()
                 self.reserved_tok -= job.reserved_tok
@@ -403,11 +453,39 @@ class Replica:
                 entry = max(self.decoding, key=lambda entry: entry[2].admitted)
                 self._leave_decoding(entry)
                 job = entry[2]
+            if self.preempted_at != self.index:
+                self.preempted_at, self.preempted = self.index, []
+            self.preempted.append((job, entry, job.target_tok, job.prefilled_tok))
             job.target_tok = job.prompt_tok + job.generated_tok
             job.prefilled_tok = 0
             job.preemptions += 1
             self._queue_first(job)
+            if self.returned is not None:
+                self.returned(job, now)
         return len(self.decoding), self.base_tok + len(self.decoding) * self.index
+
+    def _was_just_preempted(self, job: Job, now: float) -> bool:
+        """Whether `job` was preempted within the tolerance, at the start of the span under way."""
+        if self.passes <= 0 or self.preempted_at != self.index or now - self.start_s > tolerance_s(now):
+            return False
+        return any(other is job for other, _, _, _ in self.preempted)
+
+    def _take_back(self) -> None:
+        """Undo the preemptions of this very moment: a cancel that ties with them frees its blocks first."""
+        while self.preempted_at == self.index and self.preempted:
+            job, entry, target_tok, prefilled_tok = self.preempted.pop()
+            if job not in self.waiting:
+                continue  # another replica has pulled it
+            self.waiting.remove(job)
+            job.target_tok, job.prefilled_tok = target_tok, prefilled_tok
+            job.preemptions -= 1
+            if entry is None:
+                self.prefilling.append(job)
+                self.reserved_tok += job.reserved_tok
+            else:
+                heappush(self.decoding, entry)
+                self.base_tok += job.base_tok
+                self.residues[job.base_tok % self.block_tok] += 1
 
     def _passes_that_fit(self, passes: int) -> int:
         """How many of the next `passes` passes find their blocks: at least one does."""

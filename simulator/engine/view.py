@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from simpy import Environment
-
-from simulator.engine.clock import TELEMETRY, Alarm
+from simulator.engine.clock import TELEMETRY, Alarm, Clock
 from simulator.engine.pool import HostedPool, Pool
 from simulator.policies.core import Reported
 
@@ -41,35 +39,33 @@ class SeenPool:
 class SeenFleet:
     """One live read-only object for all decisions of a run."""
 
-    def __init__(self, env: Environment, pools: Mapping[str, SeenPool]) -> None:
-        self._env = env
+    def __init__(self, clock: Clock, pools: Mapping[str, SeenPool]) -> None:
+        self._clock = clock
         self.pools = pools
 
     @property
     def now_s(self) -> float:
         """Simulated time."""
-        return float(self._env.now)
+        return float(self._clock.now)
 
 
 class Telemetry:
     """Reports of all pools every `refresh_s`, seen `delay_s` later; always true now where `refresh_s` is 0."""
 
-    def __init__(
-        self, env: Environment, pools: Mapping[str, Pool | HostedPool], refresh_s: float, delay_s: float
-    ) -> None:
-        self.env = env
+    def __init__(self, clock: Clock, pools: Mapping[str, Pool | HostedPool], refresh_s: float, delay_s: float) -> None:
+        self.clock = clock
         self.pools = pools
         self.refresh_s = refresh_s
         self.delay_s = delay_s
         self.reports: deque[tuple[float, dict[str, Reported]]] = deque()
-        self.alarm = Alarm(env, self._refresh)
+        self.alarm = Alarm(clock, self._refresh)
         if refresh_s > 0.0:
-            self._refresh(env.now)
+            self._refresh(clock.now)
 
     def of(self, name: str) -> Callable[[], Reported]:
         """A reader of pool `name`'s report."""
         if self.refresh_s == 0.0:
-            return lambda: self.pools[name].report(self.env.now)
+            return lambda: self.pools[name].report(self.clock.now)
         return lambda: self._seen()[name]
 
     def stop(self) -> None:
@@ -83,7 +79,7 @@ class Telemetry:
 
     def _seen(self) -> dict[str, Reported]:
         """The newest report that has arrived; before any has, the first."""
-        old = self.env.now - self.delay_s
+        old = self.clock.now - self.delay_s
         while len(self.reports) > 1 and self.reports[1][0] <= old:
             self.reports.popleft()
         return self.reports[0][1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -33,24 +33,32 @@ def critical_path(queries: pd.DataFrame, calls: pd.DataFrame) -> tuple[tuple[Sha
     total_s = float(finished["e2e_s"].sum())
     if not total_s > 0:
         return (), 0.0
-    arrived_s = pd.Series(finished["arrived_s"].to_numpy(np.float64), index=_keys(finished))
-    calls = calls[np.isin(_keys(calls), arrived_s.index.to_numpy())]
-    asked_s = pd.Series(calls["asked_s"].to_numpy(np.float64), index=_keys(calls))
-    is_accepted = calls["accepted"].to_numpy(bool)
-    last_asked_s = asked_s[is_accepted].groupby(level=0).min()
-    ended_before = calls["delivered_s"].to_numpy(np.float64) <= last_asked_s.reindex(asked_s.index).to_numpy()
-    path = calls[is_accepted | ended_before]
-    spent: list[tuple[str, str | None, float]] = [
-        (stage, str(pool), _seconds(path[(path["pool"] == pool).to_numpy(bool)], columns))
-        for pool in path["pool"].unique()
-        for stage, columns in STAGES.items()
-    ]
-    spent.append((ROUTER, None, float((asked_s.groupby(level=0).min() - arrived_s).sum())))
+    (of_query, of_call), size = _keys(finished, calls)
+    first_asked_s, last_asked_s = np.full(size, np.inf), np.full(size, -np.inf)
+    asked_s, is_accepted = calls["asked_s"].to_numpy(np.float64), calls["accepted"].to_numpy(bool)
+    np.minimum.at(first_asked_s, of_call, asked_s)
+    last_asked_s[of_call[is_accepted]] = asked_s[is_accepted]
+    assert np.isfinite(last_asked_s[of_query]).all(), "a finished query without an accepted call"
+    is_finished = np.zeros(size, bool)
+    is_finished[of_query] = True
+    ended_before = calls["delivered_s"].to_numpy(np.float64) <= last_asked_s[of_call]
+    path = calls[is_finished[of_call] & (is_accepted | ended_before)]
+    arrived_s = finished["arrived_s"].to_numpy(np.float64)
+    spent = [*_stages(path), (ROUTER, None, float((first_asked_s[of_query] - arrived_s).sum()))]
     spent.append((OTHER, None, max(0.0, total_s - sum(seconds for _, _, seconds in spent))))
     whole_s = sum(seconds for _, _, seconds in spent)
     shares = [Share(stage, pool, seconds / whole_s) for stage, pool, seconds in spent if seconds > 1e-9 * whole_s]
-    before_s = float((last_asked_s - arrived_s).sum())
+    before_s = float((last_asked_s[of_query] - arrived_s).sum())
     return tuple(sorted(shares, key=lambda share: -share.frac)), before_s / total_s
+
+
+def _stages(calls: pd.DataFrame) -> Iterator[tuple[str, str | None, float]]:
+    """Seconds of calls by stage and pool."""
+    codes, pools = pd.factorize(calls["pool"])
+    for stage, columns in STAGES.items():
+        seconds = sum(np.nan_to_num(calls[column].to_numpy(np.float64)) for column in columns)
+        by_pool = np.bincount(codes, weights=seconds, minlength=len(pools))
+        yield from ((stage, str(pool), float(spent)) for pool, spent in zip(pools, by_pool, strict=True))
 
 
 def what_limits(shares: Sequence[Share], before: float) -> str:
@@ -84,7 +92,10 @@ def energy_parts(ledger: pd.DataFrame, offered: float) -> tuple[EnergyPart, ...]
 def pool_lines(tables: TablesLike, queries: pd.DataFrame, facts: RunFacts) -> tuple[PoolLine, ...]:
     """Each pool of the run in numbers; `queries` are those of the windows."""
     finished = queries[(queries["fate"] == "finished").to_numpy(bool)]
-    calls = tables.calls[np.isin(_keys(tables.calls), _keys(queries))]
+    (of_query, of_call), size = _keys(queries, tables.calls)
+    is_ours = np.zeros(size, bool)
+    is_ours[of_query] = True
+    asked = tables.calls["pool"][is_ours[of_call]].value_counts()
     replicas = tables.ledger[
         tables.ledger["window"].to_numpy(bool) & (tables.ledger["kind"] == "replica").to_numpy(bool)
     ]
@@ -102,7 +113,7 @@ def pool_lines(tables: TablesLike, queries: pd.DataFrame, facts: RunFacts) -> tu
                 pool.device,
                 pool.replicas,
                 answered_frac=_ratio(float((finished["pool"] == name).sum()), len(finished)),
-                calls_per_query=_ratio(float((calls["pool"] == name).sum()), len(queries)),
+                calls_per_query=_ratio(float(asked.get(name, 0)), len(queries)),
                 busy_frac=_ratio(busy_s, all_s),
                 decode_seqs=_decode_seqs(tables.timeline, name, pool.replicas, facts.windows),
                 kv_tok=pool.kv_tok,
@@ -129,14 +140,12 @@ def _ratio(top: float, bottom: float) -> float | None:
     return top / bottom if bottom else None
 
 
-def _keys(table: pd.DataFrame) -> NDArray[np.int64]:
-    """A number for each query of all replications."""
-    keys: NDArray[np.int64] = (table["replication"].to_numpy(np.int64) << 40) + table["query"].to_numpy(np.int64)
-    return keys
-
-
-def _seconds(calls: pd.DataFrame, columns: Sequence[str]) -> float:
-    return float(sum(np.nansum(calls[column].to_numpy(np.float64)) for column in columns))
+def _keys(*tables: pd.DataFrame) -> tuple[list[NDArray[np.int64]], int]:
+    """For the rows of each table the number of their query over all replications, and how many numbers there are."""
+    width = 1 + max(int(table["query"].max()) if len(table) else 0 for table in tables)
+    runs = 1 + max(int(table["replication"].max()) if len(table) else 0 for table in tables)
+    numbers = [table["replication"].to_numpy(np.int64) * width + table["query"].to_numpy(np.int64) for table in tables]
+    return numbers, width * runs
 
 
 def _named(share: Share) -> str:

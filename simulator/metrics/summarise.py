@@ -31,7 +31,7 @@ def summarise(tables: TablesLike, facts: RunFacts) -> Summary:
     inside = pd.concat([q[q["arrived_s"] >= w.start_s] for q, w in zip(queries, facts.windows, strict=True)])
     shares, before = critical_path(inside, tables.calls)
     rests_on = bases(inside, tables.ledger, shares, facts)
-    by_class = {name: [one.only((classes == name).to_numpy(bool)) for one, classes in taken] for name in facts.classes}
+    by_class = _by_class(taken, facts)
     judged, why = verdict(queries, facts.windows)
     fates = tables.queries["fate"].value_counts()
     return Summary(
@@ -53,6 +53,13 @@ def summarise(tables: TablesLike, facts: RunFacts) -> Summary:
         pools=pool_lines(tables, inside, facts),
         left_out=facts.left_out,
     )
+
+
+def _by_class(taken: Sequence[tuple[Sample, pd.Series]], facts: RunFacts) -> dict[str, list[Sample]]:
+    """The samples of each class; of a single class they are the run's."""
+    if len(facts.classes) == 1:
+        return {name: [one for one, _ in taken] for name in facts.classes}
+    return {name: [one.only((of == name).to_numpy(bool)) for one, of in taken] for name in facts.classes}
 
 
 def estimates(samples: Sequence[Sample], rests_on: Bases, seed: int) -> dict[str, Estimate]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from simulator.policies.core import Answer, Ask, Call, Decision, Drop, FleetView, Finish, Query
+from simulator.policies.core import Answer, Ask, Call, Decision, Drop, Finish, FleetView, Query
 from simulator.spec.refs import PoolName
 
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    """Ask the pools in `order` until an answer's score is `accept[pool]` or more; the last pool's answer is taken as it is.
+    """Ask the pools in `order` until an answer's score is `accept[pool]` or more; the last one's is taken as it is.
 
-    Escalates if the score is strictly below the threshold: ties share a fate, +inf is always accepted, -inf never, and an
-    answer without a score is not accepted. A pool that fails is passed over. With a `verifier`, the score is known only
-    after that station has looked at the answer. Where all later pools fail, the last answer there is is given.
+    Escalates if the score is strictly below the threshold: ties share a fate, +inf is always accepted, -inf never, and
+    an answer without a score is not accepted. A pool that fails is passed over. With a `verifier`, the score is known
+    only after that station has looked at the answer. Where all later pools fail, the last answer there is is given.
     Source: FrugalGPT, arXiv 2305.05176; hierarchical inference, arXiv 2506.06579.
     """
 
@@ -40,18 +40,23 @@ class Cascade:
 
     def decide(self, query: Query, view: FleetView) -> Decision:
         """Accept the newest answer or ask the next pool."""
-        if not query.asked:
+        asked = query.asked
+        if not asked:
             return self._asks[self.order[0]]
-        answers = query.answers_from(self.order)
-        if answers:
-            newest = query.outcomes[-1]
-            if self.verifier is not None and isinstance(newest, Answer) and newest.kind == "answer":
+        newest = query.outcomes[-1]
+        if isinstance(newest, Answer):
+            if newest.kind == "verify":
+                answer = query.answers_from(self.order)[-1]
+            elif self.verifier is not None:
                 return Ask((Call(self.verifier, kind="verify"),))
-            if isinstance(newest, Answer) and newest.score >= self._accept(answers[-1].pool):
-                return Finish(answers[-1])
+            else:
+                answer = newest
+            if newest.score >= self._accept(answer.pool):
+                return Finish(answer)
         for pool in self.order:
-            if pool not in query.asked:
+            if pool not in asked:
                 return self._asks[pool]
+        answers = query.answers_from(self.order)
         return Finish(answers[-1]) if answers else Drop(query.failure)
 
     def _accept(self, pool: str) -> float:

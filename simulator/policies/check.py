@@ -53,9 +53,9 @@ class _Fleet:
 def check_policy(policy: Policy | Prepared, pools: Sequence[str], verifiers: Sequence[str] = ()) -> None:
     """Lead `policy` through queries with all kinds of answers and failures, and raise BrokenPromise if it breaks one.
 
-    The promises: it decides with one of Ask, Wait, Finish, Drop; asks only `pools` (and `verifiers`, to verify, after an
-    answer); finishes only with an answer it was given; never waits with nothing in flight; ends every query within a few
-    calls; decides alike when asked the same again; and changes neither query nor view.
+    The promises: it decides with one of Ask, Wait, Finish, Drop; asks only `pools` (and `verifiers`, to verify, after
+    an answer); finishes only with an answer it was given; never waits with nothing in flight; ends every query within a
+    few calls; decides alike when asked the same again; and changes neither query nor view.
     """
     ready = policy.prepare(_setting(pools)) if isinstance(policy, Prepared) else policy
     view = _Fleet(MappingProxyType({name: _Pool(name) for name in pools}))
@@ -103,7 +103,9 @@ def _lead(policy: Policy, query: Query, view: _Fleet, known: Sequence[str], veri
                     raise BrokenPromise(f"{policy!r} waits for an outcome of query {query.id}, with no call in flight")
             case Finish(answer):
                 if not any(answer is outcome for outcome in query.outcomes) or answer.kind == "verify":
-                    raise BrokenPromise(f"{policy!r} finishes query {query.id} with {answer!r}, not an answer it was given")
+                    raise BrokenPromise(
+                        f"{policy!r} finishes query {query.id} with {answer!r}, not an answer it was given"
+                    )
                 return
             case Drop():
                 return

@@ -13,8 +13,7 @@ from typing import Literal, NamedTuple, Protocol, runtime_checkable
 CallKind = Literal["answer", "verify", "refine"]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One query at one pool. `final`: its answer is accepted whatever it scores, so its tokens may be shown at once."""
 
     pool: str
@@ -23,8 +22,7 @@ class Call:
     final: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a call gave, as the deployed system could see it.
 
     `score` is the confidence (higher is surer; -inf never accept, +inf always; NaN where none was measured); `group`
@@ -39,8 +37,7 @@ class Answer:
     group: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """A call that gave no answer: `reason` is one of `full`, `too-long`, `timeout`, `fault`, `rate-limit`."""
 
     pool: str
@@ -89,9 +86,13 @@ class Query:
 
 
 class Ask(NamedTuple):
-    """Make these calls, one or several at once, beside those in flight."""
+    """Make these calls, one or several at once, beside those in flight, and be asked again as after `Wait(for_s)`.
+
+    A hedge gives `for_s`: its second call is made if the first has not answered by then.
+    """
 
     calls: tuple[Call, ...]
+    for_s: float | None = None
 
 
 class Wait(NamedTuple):
@@ -116,7 +117,7 @@ Decision = Ask | Wait | Finish | Drop
 
 
 def failed_or(query: Query, ask: Ask) -> Decision:
-    """`ask` for a query that has not been asked; else its one call has failed, and the query is dropped for that reason."""
+    """`ask` for a query that has not been asked; else its one call has failed, and it is dropped for that reason."""
     return ask if not query.asked else Drop(query.failure)
 
 
@@ -133,13 +134,25 @@ class PoolView(Protocol):
     """One pool as the router sees it: facts, the router's own live counts, and the pool's own (stale) report."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the scenario calls it."""
+        ...
+
     @property
-    def model(self) -> str: ...
+    def model(self) -> str:
+        """The name of its model."""
+        ...
+
     @property
-    def tier(self) -> str | None: ...
+    def tier(self) -> str | None:
+        """Its label: device, edge, cloud."""
+        ...
+
     @property
-    def replicas(self) -> int: ...
+    def replicas(self) -> int:
+        """How many engines it has."""
+        ...
+
     @property
     def outstanding_calls(self) -> int:
         """Calls that this router has sent and not heard of: live."""
@@ -151,7 +164,10 @@ class PoolView(Protocol):
         ...
 
     @property
-    def reported(self) -> Reported: ...
+    def reported(self) -> Reported:
+        """The pool's newest report."""
+        ...
+
     @property
     def usd_per_tok(self) -> tuple[float, float]:
         """Price of a prompt and of an output token now; (0, 0) for own hardware."""
@@ -162,9 +178,14 @@ class FleetView(Protocol):
     """The fleet as the router sees it: one live read-only object, not a copy a decision."""
 
     @property
-    def now_s(self) -> float: ...
+    def now_s(self) -> float:
+        """Seconds since the start."""
+        ...
+
     @property
-    def pools(self) -> Mapping[str, PoolView]: ...
+    def pools(self) -> Mapping[str, PoolView]:
+        """Pools by name, as the scenario has them."""
+        ...
 
 
 @runtime_checkable
@@ -180,9 +201,9 @@ class Policy(Protocol):
 class Setting:
     """What a policy may be prepared with, once for each replication.
 
-    `uniform(stream, query, attempt)` is a number in [0, 1) that depends on its arguments and the seed only. `truth` is for
-    oracles alone: the score of each pool's model on each query, by query id; None for every other policy. `usd_per_call`
-    and `energy_j_per_call` are expected prices of one mean call at each pool.
+    `uniform(stream, query, attempt)` is a number in [0, 1) that depends on its arguments and the seed only. `truth` is
+    for oracles alone: the score of each pool's model on each query, by query id; None for every other policy.
+    `usd_per_call` and `energy_j_per_call` are expected prices of one mean call at each pool.
     """
 
     pools: tuple[str, ...]
@@ -202,4 +223,3 @@ class Prepared(Protocol):
     def prepare(self, setting: Setting) -> Policy:
         """The policy that decides, fresh for one replication."""
         ...
-

@@ -14,8 +14,8 @@ from simulator.spec.refs import PoolName
 class LeastLoaded:
     """Ask the pool with the fewest tokens outstanding for each replica; a refused query tries the next one.
 
-    `among` names the pools to choose from (all, where it is not given); equals go to the first of the fleet. Counts are the
-    router's own, hence live; tokens, not calls, since counting calls is wrong with mixed lengths.
+    `among` names the pools to choose from (all, where it is not given); equals go to the first of the fleet. Counts are
+    the router's own, hence live; tokens, not calls, since counting calls is wrong with mixed lengths.
     """
 
     among: tuple[PoolName, ...] = ()

@@ -12,8 +12,8 @@ from simulator.policies.core import Ask, Call, Decision, FleetView, Query, Setti
 class Oracle:
     """Ask the cheapest pool among those whose answer scores best; `currency` says what cheap means.
 
-    For right-or-wrong tables that is the cheapest right model, and the cheapest of all where none is right. Prices are those
-    of a mean call at each pool. Source: the oracle router of RouterBench, arXiv 2403.12031.
+    For right-or-wrong tables that is the cheapest right model, and the cheapest of all where none is right. Prices are
+    those of a mean call at each pool. Source: the oracle router of RouterBench, arXiv 2403.12031.
     """
 
     currency: Literal["usd", "energy"] = "usd"

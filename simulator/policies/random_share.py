@@ -12,7 +12,8 @@ from simulator.spec.refs import PoolName
 class RandomShare:
     """Ask one pool, drawn with probability proportional to `share`; the same query draws the same number in every run.
 
-    Its deferral curve is the chord between the pools: APGR 0.5 and CPT(x) = x in expectation (RouteLLM, arXiv 2406.18665).
+    Its deferral curve is the chord between the pools: APGR 0.5 and CPT(x) = x in expectation (RouteLLM, arXiv
+    2406.18665).
     """
 
     share: dict[PoolName, float]

@@ -12,8 +12,8 @@ from simulator.spec.refs import PoolName
 class Threshold:
     """Ask `strong` if the query's score is `threshold` or more, else `weak`: strong iff s(q) >= tau.
 
-    The score is that of the query's task in `task_scores` where given, else its prompt's length in tokens (the rules that
-    users of gateways write). Source of the form: RouteLLM, arXiv 2406.18665; HybridLLM, arXiv 2404.14618.
+    The score is that of the query's task in `task_scores` where given, else its prompt's length in tokens (the rules
+    that users of gateways write). Source of the form: RouteLLM, arXiv 2406.18665; HybridLLM, arXiv 2404.14618.
     """
 
     weak: PoolName

@@ -1,8 +1,8 @@
 """The ledger: every second, joule, gram, dollar, FLOP and byte of a replication in exactly one row.
 
 Idle watts of a host run all the time and are counted once; what spans draw comes on top of them, and is split between
-prefill and decode by the tokens of their passes. A row stands for one thing, state and phase, inside or outside the measured
-window; a span that lies across the window's edge is split in proportion to its time.
+prefill and decode by the tokens of their passes. A row stands for one thing, state and phase, inside or outside the
+measured window; a span that lies across the window's edge is split in proportion to its time.
 """
 
 from __future__ import annotations
@@ -38,6 +38,13 @@ class Part(NamedTuple):
         """Its seconds."""
         return sum(end - start for start, end in self.pieces)
 
+    def holds(self, at_s: Floats) -> NDArray[np.bool_]:
+        """Which moments lie in this part: each moment in one, the last of all in the window."""
+        held = np.zeros(at_s.shape, bool)
+        for start, end in self.pieces:
+            held |= (at_s >= start) & ((at_s < end) | (self.window & (at_s == end)))
+        return held
+
     def overlap_s(self, start_s: Floats, end_s: Floats) -> Floats:
         """How many seconds of each interval lie in this part."""
         lies = [np.clip(np.minimum(end_s, end) - np.maximum(start_s, start), 0.0, None) for start, end in self.pieces]
@@ -72,11 +79,18 @@ def drawn(system: System, pool: int, log: Log) -> Drawn:
     steps = system.pools[pool].steps
     assert steps is not None
     meter = steps.meter(spans)
-    return Drawn(start_s, spans.time_s, meter.energy_j, meter.flop, meter.bytes, prefill_share(spans), spans.decode_seqs)
+    return Drawn(
+        start_s, spans.time_s, meter.energy_j, meter.flop, meter.bytes, prefill_share(spans), spans.decode_seqs
+    )
 
 
 def ledger(
-    system: System, logs: Logs, calls: pd.DataFrame, metered: Mapping[tuple[int, int], Drawn], window: Window, end_s: float
+    system: System,
+    logs: Logs,
+    calls: pd.DataFrame,
+    metered: Mapping[tuple[int, int], Drawn],
+    window: Window,
+    end_s: float,
 ) -> pd.DataFrame:
     """The ledger of one replication; columns as `records.tables.LEDGER` without `replication`."""
     rows: list[dict[str, Any]] = []
@@ -93,7 +107,15 @@ def ledger(
 
 
 def _row(part: Part, **values: Any) -> dict[str, Any]:
-    empty = {"pool": None, "it_energy_j": 0.0, "energy_j": 0.0, "co2_g": 0.0, "cost_usd": 0.0, "flop": 0.0, "bytes": 0.0}
+    empty = {
+        "pool": None,
+        "it_energy_j": 0.0,
+        "energy_j": 0.0,
+        "co2_g": 0.0,
+        "cost_usd": 0.0,
+        "flop": 0.0,
+        "bytes": 0.0,
+    }
     return {"window": part.window, **empty, **values}
 
 
@@ -148,7 +170,9 @@ def _replicas(system: System, metered: Mapping[tuple[int, int], Drawn], part: Pa
                 bytes=float(np.sum(spans.bytes * of_phase)),
                 evidence=built.energy_evidence,
             )
-        yield _row(part, **same, state="idle", phase="idle", time_s=part.time_s - busy_s, evidence=built.energy_evidence)
+        yield _row(
+            part, **same, state="idle", phase="idle", time_s=part.time_s - busy_s, evidence=built.energy_evidence
+        )
 
 
 def _links(system: System, logs: Logs, part: Part) -> Iterator[dict[str, Any]]:
@@ -158,8 +182,7 @@ def _links(system: System, logs: Logs, part: Part) -> Iterator[dict[str, Any]]:
         for j, (way, j_per_byte) in enumerate(ways):
             columns = logs.transfers[2 * i + j].columns()
             start_s, time_s, size = (np.asarray(columns[name], np.float64) for name in ("start_s", "time_s", "bytes"))
-            inside = sum((start_s >= a) & (start_s < b) | (start_s == b) for a, b in part.pieces) > 0
-            inside = np.broadcast_to(inside, start_s.shape)
+            inside = part.holds(start_s)
             energy = size * (j_per_byte + link.network_j_per_byte) * inside
             energy_j = float(np.sum(energy))
             yield _row(
@@ -207,12 +230,8 @@ def _hosted(system: System, calls: pd.DataFrame, part: Part) -> Iterator[dict[st
         if built.hosted is None:
             continue
         facts = built.plan.facts
-        mine = calls[(calls["pool"] == facts.name) & calls["prefill_s"].notna()]
-        asked = mine["asked_s"].to_numpy(np.float64)
-        inside = np.zeros(len(mine), bool)
-        for start, end in part.pieces:
-            inside |= (asked >= start) & (asked < end) | (asked == end) & part.window
-        mine = mine[inside]
+        mine = calls[(calls["pool"] == facts.name) & calls["queue_s"].notna()]
+        mine = mine[part.holds(mine["asked_s"].to_numpy(np.float64))]
         grid = system.grid(facts.place)
         energy_j = (built.hosted.energy_j_per_tok or 0.0) * float(mine["output_tok"].sum())
         intensity = float(grid.carbon_g_per_j.mean(0.0, max(part.pieces[-1][1], 1e-9))) if part.pieces else 0.0

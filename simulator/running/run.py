@@ -43,8 +43,8 @@ def run(system: System, progress: Progress | None = None) -> Result:
     told: list[dict[str, pd.DataFrame]] = []
     windows: list[Window] = []
     for replication in range(spec.run.replications):
-        tables, seen = _replicate(system, replication, progress)
-        told.append(tables)
+        one, seen = _replicate(system, replication, progress)
+        told.append(one)
         windows.append(seen)
     simulated = time.perf_counter()
     tables = Tables(**{name: _joined([one[name] for one in told]) for name in SCHEMA})
@@ -80,7 +80,7 @@ def _replicate(system: System, number: int, progress: Progress | None) -> tuple[
         "queries": queries,
         "calls": calls,
         "ledger": ledger(system, logs, calls, metered, seen, one.end_s),
-        "timeline": timeline(system, calls, metered, one.end_s),
+        "timeline": timeline(system, logs, calls, metered, one.end_s),
     }
     for name, table in tables.items():
         table.insert(0, "replication", number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -29,15 +30,18 @@ def calls_table(system: System, world: World, logs: Logs) -> pd.DataFrame:
         {
             "call": log["call"],
             "query": query,
-            "pool": pd.Categorical.from_codes(pool, categories=names),
+            "pool": _coded(pool, names),
             "replica": log["replica"],
-            "kind": pd.Categorical.from_codes(log["kind"], categories=list(KINDS)),
-            "fate": pd.Categorical.from_codes(log["fate"], categories=list(CALL_FATES)),
+            "kind": _coded(log["kind"], KINDS),
+            "fate": _coded(log["fate"], CALL_FATES),
             "reason": _words(log["reason"], logs),
-            **{
-                name: log[name]
-                for name in ("asked_s", "uplink_s", "queue_s", "prefill_s", "decode_s", "downlink_s", "delivered_s")
-            },
+            "asked_s": log["asked_s"],
+            "uplink_s": log["submitted_s"] - log["asked_s"],
+            "queue_s": log["started_s"] - log["submitted_s"],
+            "prefill_s": log["first_s"] - log["started_s"],
+            "decode_s": log["done_s"] - log["first_s"],
+            "downlink_s": log["delivered_s"] - log["done_s"],
+            "delivered_s": log["delivered_s"],
             **{name: log[name] for name in ("prompt_tok", "output_tok", "preemptions")},
             "score": score,
             "confidence": confidence,
@@ -47,9 +51,15 @@ def calls_table(system: System, world: World, logs: Logs) -> pd.DataFrame:
     )
 
 
+def _coded(codes: NDArray[Any], words: Iterable[str]) -> pd.Categorical:
+    """Words by their numbers; -1 is none."""
+    categories: pd.Index[Any] = pd.Index(list(words))
+    return pd.Categorical.from_codes(codes, categories=categories)
+
+
 def _words(codes: NDArray[Any], logs: Logs) -> pd.Categorical:
     """Reasons; none is missing."""
-    return pd.Categorical.from_codes(codes.astype(np.int16) - 1, categories=logs.words.words[1:])
+    return _coded(codes.astype(np.int16) - 1, logs.words.words[1:])
 
 
 def _outcomes(
@@ -73,9 +83,11 @@ def _cost_usd(system: System, world: World, log: Columns) -> Floats:
     for number, pool in enumerate(system.pools):
         if pool.hosted is None:
             continue
-        rows = np.flatnonzero((log["pool"] == number) & ~np.isnan(log["prefill_s"]))
+        rows = np.flatnonzero((log["pool"] == number) & ~np.isnan(log["started_s"]))
         if pool.spec.price == "profile":
-            cost[rows] = call_usd(pool.hosted, log["prompt_tok"][rows].astype(float), log["output_tok"][rows].astype(float))
+            cost[rows] = call_usd(
+                pool.hosted, log["prompt_tok"][rows].astype(float), log["output_tok"][rows].astype(float)
+            )
             continue
         query = log["query"][rows]
         for cls_number, cls in enumerate(system.classes):
@@ -112,7 +124,7 @@ def queries_table(system: System, world: World, logs: Logs, calls: pd.DataFrame)
     return pd.DataFrame(
         {
             "query": query,
-            "cls": pd.Categorical.from_codes(world.cls[query], categories=list(world.classes)),
+            "cls": _coded(world.cls[query], world.classes),
             "task": _tasks(system, world, query),
             "item": world.item[query],
             "user": np.where(session >= 0, session, -1),
@@ -123,9 +135,9 @@ def queries_table(system: System, world: World, logs: Logs, calls: pd.DataFrame)
             "tpot_s": np.where(several, decode_s / np.where(several, output_tok - 1, 1), np.nan),
             "queue_s": np.where(finished, _sum_by_query(calls, _on_path(calls), "queue_s", n)[query], np.nan),
             "e2e_s": log["e2e_s"],
-            "fate": pd.Categorical.from_codes(log["fate"], categories=list(FATES)),
+            "fate": _coded(log["fate"], FATES),
             "reason": _words(log["reason"], logs),
-            "pool": pd.Categorical.from_codes(pool, categories=list(calls["pool"].cat.categories)),
+            "pool": _coded(pool, calls["pool"].cat.categories),
             "calls": log["calls"],
             "escalated": _escalated(calls, n)[query],
             "score": of_accepted("score", np.nan),
@@ -149,7 +161,7 @@ def _tasks(system: System, world: World, query: NDArray[Any]) -> pd.Categorical:
         rows = np.flatnonzero((world.cls[query] == number) & (world.item[query] >= 0))
         code = np.array([names.index(task) for task in table.tasks], dtype=np.int32)
         codes[rows] = code[table.task[world.item[query[rows]]]]
-    return pd.Categorical.from_codes(codes, categories=names)
+    return _coded(codes, names)
 
 
 def _on_path(calls: pd.DataFrame) -> NDArray[np.bool_]:
@@ -160,7 +172,8 @@ def _on_path(calls: pd.DataFrame) -> NDArray[np.bool_]:
 
 def _sum_by_query(calls: pd.DataFrame, rows: NDArray[np.bool_], name: str, n: int) -> Floats:
     query = calls["query"].to_numpy()[rows]
-    return np.bincount(query, weights=calls[name].to_numpy()[rows], minlength=n)
+    total: NDArray[Any] = np.bincount(query, weights=calls[name].to_numpy()[rows], minlength=n)
+    return total
 
 
 def _escalated(calls: pd.DataFrame, n: int) -> NDArray[np.bool_]:

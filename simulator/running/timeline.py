@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simulator.engine.build import System
+from simulator.engine.logs import Logs
 from simulator.running.ledger import Drawn
 from simulator.running.tables import escalations
 
@@ -18,12 +20,18 @@ BINS = 200
 
 
 def timeline(
-    system: System, calls: pd.DataFrame, metered: Mapping[tuple[int, int], Drawn], end_s: float
+    system: System, logs: Logs, calls: pd.DataFrame, metered: Mapping[tuple[int, int], Drawn], end_s: float
 ) -> pd.DataFrame:
     """Every pool in every bin; columns as `records.tables.TIMELINE` without `replication`."""
     edges = np.linspace(0.0, end_s, BINS + 1)
     width_s = np.diff(edges)
     escalation = escalations(calls)
+    guests = Counter(home for pool in system.pools for home in set(pool.homes))  # they share its idle watts evenly
+    log = logs.calls.columns()  # the rows of `calls`
+    asked_s, submitted_s, started_s, done_s = (
+        np.asarray(log[name], np.float64) for name in ("asked_s", "submitted_s", "started_s", "done_s")
+    )
+    left_s = np.where(np.isnan(started_s), np.where(np.isnan(done_s), end_s, done_s), started_s)  # the queue
     tables = []
     for number, pool in enumerate(system.pools):
         facts = pool.plan.facts
@@ -33,11 +41,8 @@ def timeline(
         seqs_s = sum((_between(edges, spans, spans.decode_seqs) for spans in own), np.zeros(BINS))
         watts = [np.divide(s.energy_j, s.time_s, out=np.zeros_like(s.time_s), where=s.time_s > 0) for s in own]
         above_j = sum((_between(edges, spans, w) for spans, w in zip(own, watts, strict=True)), np.zeros(BINS))
-        idle_w = sum(host.idle_w for host in system.hosts if host.name in pool.homes)
-        asked_s, submitted_s = calls["asked_s"].to_numpy()[mine], (calls["asked_s"] + calls["uplink_s"]).to_numpy()[mine]
-        waited_s = calls["queue_s"].to_numpy()[mine]
-        known = ~np.isnan(submitted_s)
-        left_s = np.where(np.isnan(waited_s), end_s, submitted_s + waited_s)[known]
+        idle_w = sum(host.idle_w / guests[host.name] for host in system.hosts if host.name in pool.homes)
+        came = mine & ~np.isnan(submitted_s)
         answered = mine & (calls["fate"] == "answered").to_numpy()
         tables.append(
             pd.DataFrame(
@@ -47,9 +52,9 @@ def timeline(
                     "pool": facts.name,
                     "busy_frac": _per(busy_s, width_s * max(len(own), 1)),
                     "decode_seqs": _per(seqs_s, width_s),
-                    "waiting": _per(_present(edges, submitted_s[known], left_s), width_s),
+                    "waiting": _per(_present(edges, submitted_s[came], left_s[came]), width_s),
                     "energy_j": above_j + idle_w * width_s,
-                    "arrivals": _count(edges, asked_s),
+                    "arrivals": _count(edges, asked_s[mine]),
                     "finished": _count(edges, calls["delivered_s"].to_numpy()[answered]),
                     "escalated": _count(edges, calls["asked_s"].to_numpy()[mine & escalation]),
                 }
@@ -83,7 +88,8 @@ def _elapsed(edges: Floats, times_s: Floats) -> Floats:
     ordered = np.sort(times_s)
     total = np.concatenate([[0.0], np.cumsum(ordered)])
     passed = np.searchsorted(ordered, edges, side="right")
-    return passed * edges - total[passed]
+    elapsed: Floats = passed * edges - total[passed]
+    return elapsed
 
 
 def _count(edges: Floats, times_s: Floats) -> Floats:

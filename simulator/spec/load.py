@@ -10,7 +10,7 @@ from typing import Any
 from simulator.spec.checks import contradictions
 from simulator.spec.errors import Problem, SpecError
 from simulator.spec.library import Kind, Library, find_scenario, library
-from simulator.spec.merge import overridden, read_with_bases
+from simulator.spec.merge import Override, overridden, read_with_bases
 from simulator.spec.messages import checked
 from simulator.spec.reader import Document, Keys, Spot, dotted
 from simulator.spec.refs import Names
@@ -52,7 +52,7 @@ class Scenario:
         )
 
 
-def load(source: str | Path, sets: Sequence[str] = (), profiles: Iterable[str | Path] = ()) -> Scenario:
+def load(source: str | Path, sets: Sequence[str | Override] = (), profiles: Iterable[str | Path] = ()) -> Scenario:
     """The scenario in a file, or the shipped one of that name, with `sets` ("fleet.edge.replicas=4") laid over it.
 
     `profiles` are folders looked through before those shipped. SpecError has all mistakes, each with its position.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from simulator.spec.errors import Problem, SpecError, shown
 from simulator.spec.library import find_scenario
@@ -91,12 +91,27 @@ def _walk(value: Any, keys: Keys) -> Iterable[Keys]:
             yield from _walk(item, (*keys, i))
 
 
-def overridden(document: Document, sets: Sequence[str]) -> Document:
-    """The document with these `dotted.key=value` laid over it, in order, but each `use` before the arguments it has."""
+class Override(NamedTuple):
+    """A value laid over what the files say: `key` is dotted, `value` is YAML, errors name `origin`."""
+
+    origin: str
+    key: str
+    value: str
+
+    @classmethod
+    def of(cls, text: str) -> Override:
+        """What `--set text` means; without a key where `text` is not dotted.key=value."""
+        key, equals, value = text.partition("=")
+        return cls(f"--set {text}", key.strip() if equals else "", value)
+
+
+def overridden(document: Document, sets: Sequence[str | Override]) -> Document:
+    """The document with these ("dotted.key=value") laid over it, in order, but each `use` before its arguments."""
     problems: list[Problem] = []
-    for text in sorted(sets, key=lambda text: not text.partition("=")[0].endswith("use")):
+    overrides = [given if isinstance(given, Override) else Override.of(given) for given in sets]
+    for override in sorted(overrides, key=lambda override: not override.key.endswith(".use")):
         try:
-            document = _set(document, text)
+            document = _set(document, override)
         except SpecError as error:
             problems += error.problems
     if problems:
@@ -104,14 +119,13 @@ def overridden(document: Document, sets: Sequence[str]) -> Document:
     return document
 
 
-def _set(document: Document, text: str) -> Document:
-    origin = f"--set {text}"
-    key, equals, written = text.partition("=")
-    steps = key.strip().split(".")
-    if not equals or not all(steps):
+def _set(document: Document, override: Override) -> Document:
+    origin = override.origin
+    steps = override.key.split(".")
+    if not all(steps):
         raise SpecError([Problem(origin, "", "write it as dotted.key=value")])
     made: dict[Keys, tuple[str, ...]] = {}
-    keys, data = _put(document.data, steps, parse_value(written, origin), (), made, origin)
+    keys, data = _put(document.data, steps, parse_value(override.value, origin), (), made, origin)
     spots = {k: spot for k, spot in document.spots.items() if k[: len(keys)] != keys}
     here = Spot(origin, origin)
     return Document(data, {k: spots.get(k, here) for k in _walk(data, ())}, document.made | made)

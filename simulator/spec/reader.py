@@ -16,7 +16,7 @@ from simulator.spec.errors import Problem, SpecError, shown
 Keys = tuple[str | int, ...]  # where in a document a value stands: ("fleet", "edge", "replicas"), ("slo", 0)
 
 MAX_DEPTH = 40  # of maps and lists in each other
-MAX_VALUES = 200_000  # of one file, with its aliases written out
+MAX_VALUES = 100_000  # of one file, with its aliases written out
 
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")

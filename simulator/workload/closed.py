@@ -34,10 +34,7 @@ class Users:
 
     def draw(self, demand: Demand, streams: Streams) -> Traffic:
         """Rows of all turns; the first turns have arrival times."""
-        turns = (
-            self._turns_before(demand.until_s, streams) if demand.until_s else -(-(demand.queries or 0) // self.users)
-        )
-        n = self.users * turns if demand.queries is None else demand.queries
+        n = demand.queries if demand.queries is not None else self.users * self._turns_before(demand, streams)
         row = np.arange(n)
         turn, user = np.divmod(row, self.users)
         begin_s = self.ramp_s * user / self.users
@@ -56,8 +53,10 @@ class Users:
             return np.full(n, self.think_s)
         return streams("think").exponential(self.think_s, n)
 
-    def _turns_before(self, until_s: float, streams: Streams) -> int:
-        """Turns after which even the fastest user is past `until_s`."""
+    def _turns_before(self, demand: Demand, streams: Streams) -> int:
+        """Turns after which even the quickest user is past the end."""
+        until_s = demand.until_s
+        assert until_s is not None, demand
         turns = 1 + int(until_s / (self.think_s + self.min_answer_s))
         while True:
             cycles_s = self._think_s(turns * self.users, streams).reshape(turns, self.users) + self.min_answer_s

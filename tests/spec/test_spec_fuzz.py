@@ -17,12 +17,13 @@ from simulator.spec.load import Scenario, load
 LIVE = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 WORDS = [
-    "~", "null", "true", "no", "0", "-1", "1.5", "1e3", "1e400", ".nan", ".inf", "-.inf", "99999999999999999999", "''",
-    "[]", "{}", "[1, a]", "{a: 1}", "{use: 3}", "{use: a}", "!!x y", "&a b", "*a", "*missing", "|", ">", "@", "`", "%", "?",
-    "- ", ": ", "#", "'", '"', "\t", "\x00", "\x85", "\ufeff", "\u2028", "\U0001f600", "é", "edge", "cloud", "model-s",
-    "os:path", "os:PathLike", "spec_dummies:NoPolicy", "simulator.policies.core:Call", "cascade", "always", "poisson", "table",
-    "trace", "roofline", "two.yaml", "/", "..", "{use: table}", "{use: trace, file: two.yaml, format: csv}", "[[[[[[[[", "<<",
-    "{host: a}", "host: edge", "extends: two.yaml", "name: x", "hosts: {a: {device: big-gpu}}", "seed: ~", "\n  ", "\r",
+    "~", "null", "true", "no", "0", "-1", "1.5", "1e3", "1e400", ".nan", ".inf", "-.inf", "99999999999999999999",
+    "''", "[]", "{}", "[1, a]", "{a: 1}", "{use: 3}", "{use: a}", "!!x y", "&a b", "*a", "*missing", "|", ">", "@",
+    "`", "%", "?", "- ", ": ", "#", "'", '"', "\t", "\x00", "\x85", "\ufeff", "\u2028", "\U0001f600", "é", "edge",
+    "cloud", "model-s", "os:path", "os:PathLike", "spec_dummies:NoPolicy", "simulator.policies.core:Call", "cascade",
+    "always", "poisson", "table", "trace", "roofline", "two.yaml", "/", "..", "{use: table}",
+    "{use: trace, file: two.yaml, format: csv}", "[[[[[[[[", "<<", "{host: a}", "host: edge", "extends: two.yaml",
+    "name: x", "hosts: {a: {device: big-gpu}}", "seed: ~", "\n  ", "\r",
 ]  # fmt: skip
 
 
@@ -96,9 +97,11 @@ def test_any_bytes_load_or_say_why_not(write: Write, raw: bytes) -> None:
     check(write(raw, "fuzz.yaml"))
 
 
-PATHS = ["seed", "fleet", "fleet.edge", "fleet.edge.replicas", "policy.use", "policy", "slo.0", "slo", "policy.order.1",
-         "workload.chat.arrivals.use", "workload.chat.lengths", "run.queries", "grid.home.region", "links.wan.between.0",
-         "extends", "a.b.c", "", "slo.0.percentile", "fleet.new.model", "telemetry.refresh_s", "hosts.a.device"]  # fmt: skip
+PATHS = [
+    "seed", "fleet", "fleet.edge", "fleet.edge.replicas", "policy.use", "policy", "slo.0", "slo", "policy.order.1",
+    "workload.chat.arrivals.use", "workload.chat.lengths", "run.queries", "grid.home.region", "links.wan.between.0",
+    "extends", "a.b.c", "", "slo.0.percentile", "fleet.new.model", "telemetry.refresh_s", "hosts.a.device",
+]  # fmt: skip
 
 
 @settings(LIVE, max_examples=300)

@@ -50,24 +50,24 @@ def test_a_good_file_is_values_defaults_included(write: Write) -> None:
 
 def test_all_mistakes_come_at_once_each_at_its_place(write: Write) -> None:
     text = swapped(
-        ("replicas: 4", "replicas: 0"),
+        ("replicas: 4", "replicas: -9"),
         ("device: big-gpu", "device: big-gpus"),
         ("[edge, cloud]", "[edge, clod]"),
         ("origin: home", "orign: home"),
         ("metric: ttft_s", "metric: ttft"),
         ("rate_per_s: 4", "rate_per_s: fast"),
-        ("max: 1.5, gate: true", "max: 1.5, gate: 1"),
+        ("max: 1.5, gate: true", "max: 1.5, gate: 8"),
         ("[home, dc]", "[home, home]"),
     )
     at = {
-        word: f"two.yaml:{place(text, word)}: " for word in ("orign", "fast", "0}", "big-gpus", "clod", "ttft,", "1}")
+        word: f"two.yaml:{place(text, word)}: " for word in ("orign", "fast", "-9", "big-gpus", "clod", "ttft,", "8}")
     }
     looked = os.path.join("profiles", "devices")
     got = mistakes(write(text))
     assert len(got) == 8
     assert got[0] == at["orign"] + "workload.chat.orign: unknown key; did you mean 'origin'?"
     assert got[1] == at["fast"] + "workload.chat.arrivals.rate_per_s: must be a number, not 'fast'"
-    assert got[2] == at["0}"] + "fleet.edge.replicas: must be greater than or equal to 1, not 0"
+    assert got[2] == at["-9"] + "fleet.edge.replicas: must be greater than or equal to 1, not -9"
     assert got[3].startswith(
         at["big-gpus"] + "fleet.cloud.device: no 'big-gpus' in devices; did you mean 'big-gpu'? (one of "
     )
@@ -75,7 +75,7 @@ def test_all_mistakes_come_at_once_each_at_its_place(write: Write) -> None:
     assert got[4].endswith("links.wan: a link joins two different places, not 'home' with itself")
     assert got[5] == at["clod"] + "policy.order.1: no 'clod' in fleet; did you mean 'cloud'? (one of edge, cloud)"
     assert got[6].startswith(at["ttft,"] + "slo.0.metric: no 'ttft'; did you mean 'ttft_s'? (one of accuracy, ttft_s, ")
-    assert got[7] == at["1}"] + "slo.0.gate: must be true or false, not 1"
+    assert got[7] == at["8}"] + "slo.0.gate: must be true or false, not 8"
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,15 @@ def test_all_mistakes_come_at_once_each_at_its_place(write: Write) -> None:
         ("seed: 7", "seed: '7'", "2:7: seed: must be a whole number, not '7'"),
         ("seed: 7", "seed: 7.5", "2:7: seed: must be a whole number, not 7.5"),
         ("seed: 7", "seed: true", "2:7: seed: must be a whole number, not true"),
-        ("seed: 7", "seed:", "2:1: seed: must be a whole number, not null"),
+        ("seed: 7", "seed:", "2:6: seed: must be a whole number, not null"),
         ("name: two", "name: a/b", "1:7: name: must match "),
         ("name: two\n", "", "1:1: missing key 'name'"),
-        ("model: model-s, device", "device", "9:10: fleet.edge: give the 'model'"),
-        ("device: small-soc, ", "", "9:10: fleet.edge: give exactly one of 'device', 'host' and 'hosted'"),
-        ("max: 1.5, ", "", "16:5: slo.0: give 'max' or 'min'"),
+        ("model: model-s, device", "device", "10:10: fleet.edge: give the 'model'"),
+        ("device: small-soc, ", "", "10:10: fleet.edge: give exactly one of 'device', 'host' and 'hosted'"),
+        ("max: 1.5, ", "", "17:5: slo.0: give 'max' or 'min'"),
         ("{queries: 1e3}", "{queries: 5, duration_s: 3}", "3:6: run: give one of 'queries' and 'duration_s'"),
         ("{queries: 1e3}", "3", "3:6: run: must be a map, not 3"),
-        ("[home, dc]", "[home]", "13:8: links.wan.between: must have an item 1"),
+        ("[home, dc]", "[home]", "13:9: links.wan.between: must have an item 1"),
         ("[home, dc]", "[home, dc, x]", "13:18: links.wan.between: must have at most 2 items, not 3"),
         ("[home, dc]", "home", "13:18: links.wan.between: must be a list, not 'home'"),
         ("replicas: 1}", "replicas: 1, dispatch: sharde}", "dispatch: no 'sharde'; did you mean 'shared'? (one of "),
@@ -102,7 +102,7 @@ def test_all_mistakes_come_at_once_each_at_its_place(write: Write) -> None:
         ("accept: {edge: 0.62}", "accept: {edge: a}", "policy.accept.edge: must be a number, not 'a'"),
         ("accept: {edge: 0.62}", "accept: {egde: 1}", "policy.accept.egde: no 'egde' in fleet; did you mean 'edge'?"),
         ("  chat:", "  chat room:", "5:3: workload.chat room: must match "),
-        ("metric: ttft_s", "metric: accuracy", "slo.0: only ttft_s, tpot_s, e2e_s, queue_s have percentiles, not accuracy"),
+        ("metric: ttft_s", "metric: accuracy", "slo.0: only ttft_s, tpot_s, e2e_s, queue_s have percentiles"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_in_one_line(write: Write, old: str, new: str, line: str) -> None:
@@ -113,7 +113,11 @@ def test_a_mistake_is_told_in_one_line(write: Write, old: str, new: str, line: s
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("place: dc, ", "", "10:3: fleet.cloud: no link leads from 'home', the origin of workload.chat, to 'here'"),
+        (
+            "place: dc, ",
+            "",
+            "11:10: fleet.cloud.place: no link leads from 'home', the origin of workload.chat, to 'here'",
+        ),
         (
             "place: dc",
             "place: cd",
@@ -155,9 +159,9 @@ def test_mistakes_of_a_profile_point_into_the_profile(write: Write) -> None:
 
 def test_what_goes_wrong_later_points_into_the_file_too(write: Write) -> None:
     scenario = load(write(), ["fleet.edge.max_seqs=9"])
-    assert str(scenario.error("fleet.cloud.model", "too big")) == "two.yaml:10:18: fleet.cloud.model: too big"
-    assert str(scenario.error("fleet.cloud.kv_tok", "none left")) == "two.yaml:10:11: fleet.cloud.kv_tok: none left"
-    assert str(scenario.error("slo.0.max", "no")) == "two.yaml:16:43: slo.0.max: no"
+    assert str(scenario.error("fleet.cloud.model", "too big")) == "two.yaml:11:18: fleet.cloud.model: too big"
+    assert str(scenario.error("fleet.cloud.kv_tok", "none left")) == "two.yaml:11:10: fleet.cloud.kv_tok: none left"
+    assert str(scenario.error("slo.0.max", "no")) == "two.yaml:17:43: slo.0.max: no"
     assert str(scenario.problem("fleet.edge.max_seqs", "no")) == "--set fleet.edge.max_seqs=9: fleet.edge.max_seqs: no"
 
 
@@ -168,7 +172,7 @@ def test_every_value_says_where_it_is_from(write: Write) -> None:
     origins = {path: (value, origin) for path, value, origin in explain(scenario)}
     assert origins["name"] == ("child", "child.yaml:1:7")
     assert origins["seed"] == (3, "--set seed=3")
-    assert origins["fleet.edge.replicas"] == (4, "two.yaml:9:61")
+    assert origins["fleet.edge.replicas"] == (4, "two.yaml:10:69")
     assert origins["fleet.edge.max_seqs"] == (64, DEFAULT)
     assert origins["workload.chat.lengths.use"] == ("azure-conv-like", "child.yaml:3:28")
     assert origins["policy.order"] == (["edge", "cloud"], "two.yaml:14:31")

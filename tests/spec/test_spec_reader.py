@@ -9,7 +9,7 @@ from spec_world import Write
 from simulator.spec.errors import SpecError
 from simulator.spec.reader import MAX_DEPTH, parse_yaml, read_yaml
 
-# What YAML 1.2.2 section 10.3.2 (core schema) says of plain scalars; comments say what YAML 1.1 made of a line's last ones.
+# What YAML 1.2.2 section 10.3.2 (core schema) says of plain scalars; comments: what YAML 1.1 makes of some.
 CORE_SCALARS = [
     ("null", None), ("Null", None), ("NULL", None), ("~", None), ("", None), ("nil", "nil"), ("none", "none"),
     ("true", True), ("True", True), ("TRUE", True), ("false", False), ("False", False), ("FALSE", False),

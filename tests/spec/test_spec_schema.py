@@ -16,9 +16,10 @@ from simulator.spec.load import load
 from simulator.spec.parts import TABLES
 from simulator.spec.schema import SCHEMA_FILE, docs_of_fields, schema, schema_text
 
+ROOT = schema()
 TYPES: dict[str, tuple[type, ...]] = {
-    "object": (dict,), "array": (list,), "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,),
-    "null": (type(None),),
+    "object": (dict,), "array": (list,), "string": (str,), "integer": (int,), "number": (int, float),
+    "boolean": (bool,), "null": (type(None),),
 }  # fmt: skip
 
 
@@ -90,20 +91,19 @@ def test_our_reading_of_json_schema_knows_all_that_ours_says() -> None:
              "exclusiveMinimum", "exclusiveMaximum", "prefixItems", "items", "minItems", "maxItems", "required",
              "properties", "patternProperties", "additionalProperties", "propertyNames", "minProperties", "default",
              "description", "title"}  # fmt: skip
-    assert keywords(schema()) <= known
+    assert keywords(ROOT) <= known
 
 
 @pytest.mark.parametrize("name", scenario_names())
 def test_shipped_scenarios_fit_the_schema(name: str) -> None:
     document = yaml.safe_load((shipped("scenarios") / f"{name}.yaml").read_text())
     if "extends" not in document:  # else it is only a piece
-        assert fits(document, schema(), schema())
+        assert fits(document, ROOT, ROOT)
 
 
 def test_resolved_scenarios_fit_the_schema(write: Write) -> None:
-    root = schema()
-    assert fits(yaml.safe_load(SCENARIO.replace("1e3", "1000")), root, root)
-    assert fits(load(write()).resolved(), root, root)
+    assert fits(yaml.safe_load(SCENARIO.replace("1e3", "1000")), ROOT, ROOT)
+    assert fits(load(write()).resolved(), ROOT, ROOT)
 
 
 @pytest.mark.parametrize(
@@ -124,13 +124,13 @@ def test_resolved_scenarios_fit_the_schema(write: Write) -> None:
 )
 def test_what_editors_mark_is_what_we_refuse(write: Write, old: str, new: str) -> None:
     text = SCENARIO.replace("1e3", "1000").replace(old, new)
-    assert not fits(yaml.safe_load(text), schema(), schema())
+    assert not fits(yaml.safe_load(text), ROOT, ROOT)
     with pytest.raises(SpecError):
         load(write(text))
 
 
 def test_every_part_and_its_arguments_are_in_the_schema() -> None:
-    definitions = schema()["$defs"]
+    definitions = ROOT["$defs"]
     for kind, table in TABLES.items():
         options = definitions[kind]["anyOf"]
         used = [option["properties"]["use"].get("const") for option in options if "properties" in option]
@@ -144,7 +144,7 @@ def test_every_part_and_its_arguments_are_in_the_schema() -> None:
 
 def test_texts_under_fields_are_descriptions() -> None:
     assert docs_of_fields(spec_dummies.Everything) == {"mode": "How fast."}
-    run = schema()["$defs"]["RunSpec"]["properties"]
+    run = ROOT["$defs"]["RunSpec"]["properties"]
     assert run["replications"]["description"].startswith("Independent repetitions")
 
 

@@ -39,7 +39,8 @@ COLUMNS = ("arrive_s", "prompt_tok", "output_tok", "wait_s", "session", "turn", 
 
 
 def counts(arrive_s, until_s, window_s):
-    return np.histogram(arrive_s, np.arange(0, until_s + window_s / 2, window_s))[0]
+    """Arrivals in each whole window."""
+    return np.histogram(arrive_s, window_s * np.arange(int(until_s / window_s) + 1))[0]
 
 
 def dispersion(arrive_s, until_s, window_s):

@@ -1,4 +1,5 @@
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def arrivals_if_answers_take(rows, answer_s):
     at_s = np.full(len(rows), np.nan)
     for chain in chains(rows):
         at_s[chain[0]] = rows.arrive_s[chain[0]]
-        for before, row in zip(chain, chain[1:], strict=False):
+        for before, row in pairwise(chain):
             at_s[row] = at_s[before] + answer_s + rows.wait_s[row]
     return at_s
 

@@ -140,7 +140,11 @@ AZURE_HEAD = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.68,37
         ("azure", AZURE_HEAD + ",1,2\n", ":3: 'TIMESTAMP' should be a date and time (UTC), not ''"),
         ("azure", AZURE_HEAD + "2023-11-16 18:15:47,1\n", ":3: 2 "),
         ("azure", AZURE_HEAD + "2023-11-16 18:15:47,-1,2\n", ":3: 'ContextTokens' should be a whole number, 0 or more"),
-        ("azure", AZURE_HEAD + "2023-11-16 18:15:47,1.5,2\n", ":3: 'ContextTokens' should be a whole number, 0 or more"),
+        (
+            "azure",
+            AZURE_HEAD + "2023-11-16 18:15:47,1.5,2\n",
+            ":3: 'ContextTokens' should be a whole number, 0 or more",
+        ),
         ("azure", AZURE_HEAD + "2023-11-16 18:15:47,,2\n", ":3: 'ContextTokens' should be a whole number, 0 or more"),
         ("azure", AZURE_HEAD + "2023-11-16 18:15:47,many,2\n", ":3: "),
         ("azure", "TIMESTAMP,Context,GeneratedTokens\n", "no 'ContextTokens'"),

@@ -61,7 +61,7 @@ def _class(scenario: Scenario, name: str, pools: Sequence[Built]) -> BuiltClass:
         raise scenario.error(("workload", name), "give 'lengths': the arrivals bring none, and no table does")
     plan = ClassPlan(
         facts=ClassFacts(name, spec.origin, spec.priority, spec.deadline_s, spec.sensitivity, spec.modality),
-        tasks=None if table is None else [table.tasks[task] for task in table.task.tolist()],
+        tasks=() if table is None else [table.tasks[task] for task in table.task.tolist()],
         confidence=tuple(_column(table.confidence if table else None, column) for column in columns),
         output_tok=tuple(_lengths(table.output_tok, column) if from_table and table else None for column in columns),
         prompt_tok=tuple(_lengths(table.prompt_tok, column) if from_table and table else None for column in columns),
@@ -95,7 +95,9 @@ def _table(
     models = [items.models.get(pool.model, pool.model) for pool in pools]
     for model in items.models:
         if model not in {pool.model for pool in pools}:
-            raise scenario.error((*where, "models", model), near(model, [pool.model for pool in pools], " in the fleet"))
+            raise scenario.error(
+                (*where, "models", model), near(model, [pool.model for pool in pools], " in the fleet")
+            )
     path = scenario.library.path("quality", items.table)
     table = read_quality(path, models, items.split, items.missing)
     columns = tuple(table.column(model) for model in models)
@@ -103,7 +105,8 @@ def _table(
         for recorded, measure in ((pool.spec.latency, "latency_s"), (pool.spec.price, "cost_usd")):
             if pool.hosted is not None and recorded == "recorded" and not table.has(measure, table.models[column]):
                 raise scenario.error(
-                    ("fleet", pool.plan.facts.name), f"table {table.name!r} has no {measure} of {table.models[column]!r}"
+                    ("fleet", pool.plan.facts.name),
+                    f"table {table.name!r} has no {measure} of {table.models[column]!r}",
                 )
     return table, columns
 
@@ -125,9 +128,7 @@ def _lengths(matrix: NDArray[np.float64], column: int) -> list[int] | None:
     return tokens
 
 
-def _check_lengths(
-    scenario: Scenario, name: str, plan: ClassPlan, pools: Sequence[Built], has_lengths: bool
-) -> None:
+def _check_lengths(scenario: Scenario, name: str, plan: ClassPlan, pools: Sequence[Built], has_lengths: bool) -> None:
     for pool, outputs, prompts in zip(pools, plan.output_tok, plan.prompt_tok, strict=True):
         lacks = "output" if outputs is None else "prompt" if prompts is None and not has_lengths else None
         if lacks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import exp, inf
 from statistics import NormalDist
+from typing import Any
 
 from simulator.engine.job import Job
 from simulator.engine.pool import HostedPlan, PoolFacts, PoolPlan, Uniform
@@ -99,8 +100,8 @@ def _memory(
 ) -> dict[str, tuple[int, str]]:
     """KV tokens of a replica of each pool, and where the number is from.
 
-    What weights and given caches leave of a machine's memory is shared evenly by its other replicas; the fullest machine
-    counts. SpecError where weights do not fit, or no cache is left.
+    What weights and given caches leave of a machine's memory is shared evenly by its other replicas; the fullest
+    machine counts. SpecError where weights do not fit, or no cache is left.
     """
     fleet = scenario.spec.fleet
     found: dict[str, tuple[int, str]] = {}
@@ -123,7 +124,9 @@ def _memory(
                 left -= kv_tok * kv_bytes_per_tok(models[name])
                 found[name] = (kv_tok, "given")
                 if left < 0:
-                    raise scenario.error(("fleet", name, "kv_tok"), f"{kv_tok} tokens do not fit beside the weights in {what}")
+                    raise scenario.error(
+                        ("fleet", name, "kv_tok"), f"{kv_tok} tokens do not fit beside the weights in {what}"
+                    )
         sharers = [name for name in guests if fleet[name].kv_tok is None]
         for name in sharers:
             kv_tok = int(left / len(sharers) / kv_bytes_per_tok(models[name]))
@@ -145,7 +148,7 @@ def _own(
 ) -> Built:
     pool = scenario.spec.fleet[name]
     host = hosts[homes[0]]
-    given = {
+    given: dict[str, Any] = {
         "device": host.device,
         "model": model,
         "tensor_parallel": pool.tensor_parallel,
@@ -190,8 +193,10 @@ def _hosted(scenario: Scenario, name: str, index: int) -> Built:
     model = pool.model or hosted.model
     price = (hosted.price_in_usd_per_tok, hosted.price_out_usd_per_tok)
     facts = PoolFacts(name, index, model, pool.place, pool.tier, 1, price)
-    evidence = "measured" if pool.latency == "recorded" else values.weakest(
-        hosted.evidence[key] for key in ("ttft_median_s", "rate_median_tok_per_s")
+    evidence = (
+        "measured"
+        if pool.latency == "recorded"
+        else values.weakest(hosted.evidence[key] for key in ("ttft_median_s", "rate_median_tok_per_s"))
     )
     plan = HostedPlan(facts, recorded_latency if pool.latency == "recorded" else _ProfileLatency(hosted))
     energy = "assumed" if hosted.energy_j_per_tok is None else hosted.evidence["energy_j_per_tok"]

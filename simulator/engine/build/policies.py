@@ -69,8 +69,11 @@ def _check_scores(
 
 
 def _prices(world: World, hosts: Sequence[Host], pools: Sequence[Built]) -> dict[str, dict[str, float]]:
-    """Dollars and joules of a call of mean length at each pool: list prices, or the hardware's own for its time alone."""
-    prompt, output = float(np.mean(world.prompt_tok)), float(np.mean(world.output_tok))
+    """Dollars and joules of a call of mean length at each pool: list prices, or the hardware's for its time alone."""
+    if not len(world):  # nobody will ask
+        prompt = output = 1.0
+    else:
+        prompt, output = float(np.mean(world.prompt_tok)), float(np.mean(world.output_tok))
     machines = {host.name: host for host in hosts}
     usd: dict[str, float] = {}
     energy: dict[str, float] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from simulator.engine.build.classes import BuiltClass, classes
 from simulator.engine.build.fleet import Built, Host, fleet, signal
@@ -60,7 +61,7 @@ NO_GRID = Grid(Signal.constant(0.0), 1.0, "assumed")
 
 
 def build(scenario: Scenario) -> System:
-    """Resolve every name of `scenario`. SpecError, with its place in the file, for what does not exist or does not fit."""
+    """Resolve every name of `scenario`. SpecError, with its place in the file, for what is missing or does not fit."""
     spec = scenario.spec
     hosts, pools = fleet(scenario)
     built = classes(scenario, pools)
@@ -100,7 +101,7 @@ def _link(scenario: Scenario, spec: LinkSpec) -> Link:
         "up_bytes_per_s": None if spec.up_mbit_per_s is None else spec.up_mbit_per_s * 125_000.0,
         "down_bytes_per_s": None if spec.down_mbit_per_s is None else spec.down_mbit_per_s * 125_000.0,
     }
-    numbers = {key: value for key, value in given.items() if value is not None}
+    numbers: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if spec.profile is None:
         return between("link", **numbers)
     profile = values.link(scenario.library.read("links", spec.profile))

@@ -1,0 +1,104 @@
+"""`multillm run`: simulate a scenario, print what it says, keep the result."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli.options import Profiles, ScenarioName, Sets
+
+if TYPE_CHECKING:
+    from simulator.records.result import Result
+    from simulator.records.summary import Held
+    from simulator.spec.merge import Override
+
+GATE_MISSED = 3
+WIDTH = 120  # of tables that go into a file or a pipe
+
+
+def run(
+    scenario: ScenarioName,
+    sets: Sets = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="The seed, instead of the file's.")] = None,
+    reps: Annotated[int | None, typer.Option("--reps", min=1, help="Replications, instead of the file's.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="The result folder, instead of runs/NAME-HASH.")
+    ] = None,
+    profiles: Profiles = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the table.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but the result folder.")] = False,
+) -> None:
+    """Simulate a scenario: print metrics, keep the result.
+
+    Exit codes: 0 fine, 1 unexpected, 2 wrong command line or file, 3 a limit with `gate: true` missed, 130 interrupted.
+    """
+    from simulator.cli.progress import progress
+    from simulator.engine.build import build
+    from simulator.spec.load import load
+
+    with redirect_stdout(sys.stderr):  # what a policy of the user's prints is no part of the answer
+        system = build(load(scenario, [*(sets or ()), *_overrides(seed, reps)], profiles or ()))
+        _check_out(out)
+        from simulator.running import run as simulate  # pandas and scipy, for which no mistake above has to wait
+
+        with progress(system.scenario.spec.run, show=not quiet) as told:
+            result = simulate(system, told)
+        folder = result.save(out)
+    _tell(result, folder, as_json, quiet)
+    missed = [held for held in result.summary.slos if held.gate and not held.met]
+    for held in missed:
+        print(_missed(held), file=sys.stderr)
+    if missed:
+        raise typer.Exit(GATE_MISSED)
+
+
+def _overrides(seed: int | None, reps: int | None) -> list[Override]:
+    """The two settings that have an option of their own."""
+    from simulator.spec.merge import Override
+
+    given = (("--seed", "seed", seed), ("--reps", "run.replications", reps))
+    return [Override(f"{option} {value}", key, str(value)) for option, key, value in given if value is not None]
+
+
+def _check_out(out: Path | None) -> None:
+    """Raise ResultError now where the result could not be kept later."""
+    from simulator.records.errors import ResultError
+    from simulator.records.result import check_folder
+
+    folder = Path("runs") / "new" if out is None else out
+    check_folder(folder)
+    above = next(parent for parent in folder.absolute().parents if os.path.lexists(parent))
+    if not (above.is_dir() and os.access(above, os.W_OK)):
+        raise ResultError(f"{folder}: cannot be made: {above} is not a folder one may write to")
+
+
+def _tell(result: Result, folder: Path, as_json: bool, quiet: bool) -> None:
+    """The answer, on standard output."""
+    from simulator.spec.reader import display
+    from simulator.terminal import render, to_json
+
+    if as_json:
+        print(json.dumps(to_json(result.summary, folder, result.manifest["wall_s"]), indent=2, allow_nan=False))
+        return
+    if quiet:
+        print(display(folder))
+        return
+    from rich.console import Console
+
+    render(result.summary, Console(width=None if sys.stdout.isatty() else WIDTH))
+    print(f"result: {display(folder)}")
+
+
+def _missed(held: Held) -> str:
+    """One line about a gate: "gate missed: ttft_s p95 of chat is 2.1, not <= 1.5"."""
+    what = held.metric if held.percentile is None else f"{held.metric} p{held.percentile:g}"
+    of = "" if held.cls is None else f" of {held.cls}"
+    bounds = [f"{sign} {bound:g}" for sign, bound in ((">=", held.min), ("<=", held.max)) if bound is not None]
+    value = "undefined" if held.value is None else f"{held.value:.4g}"
+    return f"gate missed: {what}{of} is {value}, not {' and '.join(bounds)}"

@@ -1,0 +1,1 @@
+"""Time, joules, bytes, dollars and grams, as pure functions of profiles."""

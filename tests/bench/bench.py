@@ -1,0 +1,212 @@
+"""How fast the simulator is, as ratios to SimPy's own M/M/1 in the same process: `make bench`.
+
+Prints calls/s, events per call, memory and the ratios, and writes bench.json. Every measurement has a process of its own, in
+which the yardstick runs before, between and after the rounds; medians are quoted, since machines are noisy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import simpy
+
+from simulator import build, load, run
+from simulator.engine.build import System
+from simulator.engine.replication import Replication
+from simulator.running.ledger import drawn
+from simulator.workload.streams import uniform
+from simulator.workload.traffic import World
+
+HERE = Path(__file__).parent
+YARDSTICK_JOBS = 200_000
+
+
+def yardstick() -> float:
+    """Jobs a second of SimPy's M/M/1 at load 0.8: `Resource(capacity=1)`, one process a job."""
+    env = simpy.Environment()
+    server = simpy.Resource(env, capacity=1)
+    chance = random.Random(1)
+
+    def job() -> Any:
+        with server.request() as turn:
+            yield turn
+            yield env.timeout(chance.expovariate(1.25))
+
+    def source() -> Any:
+        for _ in range(YARDSTICK_JOBS):
+            env.process(job())
+            yield env.timeout(chance.expovariate(1.0))
+
+    env.process(source())
+    started = time.perf_counter()
+    env.run()
+    return YARDSTICK_JOBS / (time.perf_counter() - started)
+
+
+def peers_trace(system: System, queries: int) -> World:
+    """The trace that the peers were timed on, the same numbers in the same order."""
+    chance = np.random.default_rng(0)
+    arrive_s = np.cumsum(chance.exponential(1 / 12, queries))
+    prompt_tok = np.clip(chance.geometric(1 / 512, queries), 16, 2048)
+    output_tok = np.clip(chance.geometric(1 / 128, queries), 2, 1024)
+    world = asked(system, queries)
+    return replace(world, arrive_s=arrive_s, prompt_tok=prompt_tok, output_tok=output_tok)
+
+
+def asked(system: System, queries: int) -> World:
+    """The scenario's own world, with so many queries."""
+    return replace(system, demand=replace(system.demand, queries=queries)).world(0)
+
+
+def simulate(system: System, world: World) -> dict[str, float]:
+    """Let one replication run, and meter its energy: seconds, calls, events and when it ended."""
+    one = Replication(system.plan, world, uniform(0, 0))
+    started = time.perf_counter()
+    logs = one.run()
+    for pool, spans in enumerate(logs.spans):
+        for log in spans:
+            drawn(system, pool, log)
+    wall_s = time.perf_counter() - started
+    events = next(one.clock._eid)
+    return {"wall_s": wall_s, "queries": len(world), "calls": len(logs.calls), "events": events}
+
+
+def engine(name: str, queries: int, rounds: int) -> dict[str, float]:
+    """Rates of one scenario, and their ratio to the yardstick around each round."""
+    system = build(load(HERE / f"{name}.yaml"))
+    make: Callable[[System, int], World] = peers_trace if name == "single-pool" else asked
+    world = make(system, queries)
+    simulate(system, make(system, 2_000))
+    before = yardstick()
+    told, ratios, yards = [], [], [before]
+    for _ in range(rounds):
+        told.append(simulate(system, world))
+        yards.append(yardstick())
+        ratios.append(queries / told[-1]["wall_s"] / statistics.mean(yards[-2:]))
+    wall_s = statistics.median(one["wall_s"] for one in told)
+    one = told[0]
+    return {
+        "queries": queries,
+        "queries_per_s": queries / wall_s,
+        "calls_per_s": one["calls"] / wall_s,
+        "calls_per_query": one["calls"] / queries,
+        "events_per_call": one["events"] / one["calls"],
+        "us_per_query": wall_s / queries * 1e6,
+        "yardstick_jobs_per_s": statistics.median(yards),
+        "ratio_to_simpy_mm1": statistics.median(ratios),
+    }
+
+
+def whole(queries: int) -> dict[str, float]:
+    """A whole run of the single pool with its tables and its folder: peak memory, and seconds to save."""
+    system = build(load(HERE / "single-pool.yaml", [f"run.queries={queries}"]))
+    started = time.perf_counter()
+    result = run(system)
+    ran = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        result.save(Path(folder) / "run")
+        saved = time.perf_counter()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return {"queries": queries, "run_s": ran - started, "save_s": saved - ran, "peak_bytes": peak}
+
+
+def commands() -> dict[str, float]:
+    """Median seconds of commands as a user meets them, the interpreter's start included."""
+    folder = tempfile.mkdtemp()
+    asked_for = {
+        "help_s": ["--help"],
+        "validate_s": ["validate", "quickstart"],
+        "quickstart_s": ["run", "quickstart", "--quiet", "--out", f"{folder}/quickstart"],
+    }
+    found = {}
+    for name, words in asked_for.items():
+        times = []
+        for _ in range(4):
+            started = time.perf_counter()
+            subprocess.run([sys.executable, "-m", "simulator", *words], check=True, capture_output=True)
+            times.append(time.perf_counter() - started)
+        found[name] = statistics.median(times[1:])
+    return found
+
+
+def apart(*words: object) -> dict[str, float]:
+    """A measurement in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--one", *map(str, words)], check=True, capture_output=True, text=True
+    )
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def one(words: list[str]) -> dict[str, float]:
+    """The measurement that `apart` asks for."""
+    match words:
+        case ["whole", queries]:
+            return whole(int(queries))
+        case ["commands"]:
+            return commands()
+        case [name, queries, rounds]:
+            return engine(name, int(queries), int(rounds))
+    raise SystemExit(f"no measurement {words}")
+
+
+def main() -> None:
+    """Measure all, print it, and write bench.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--queries", type=int, default=1_000_000, help="of the largest run")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path("bench.json"))
+    given = parser.parse_args()
+    if given.one:
+        print(json.dumps(one(given.one)))
+        return
+    most = given.queries
+    single = apart("single-pool", most, 1)
+    cascade = apart("cascade", most // 5, given.rounds)
+    scaling = {n: apart("single-pool", n, given.rounds) for n in (most // 100, most // 10)} | {most: single}
+    small, large = apart("whole", most // 10), apart("whole", most)
+    found = {
+        "single_pool": single,
+        "cascade": cascade,
+        "scaling": {
+            **{str(n): one["us_per_query"] * one["yardstick_jobs_per_s"] * 1e-6 for n, one in scaling.items()},
+            "unit": "yardstick jobs a query",
+        },
+        "memory_bytes_per_query": (large["peak_bytes"] - small["peak_bytes"]) / (large["queries"] - small["queries"]),
+        "peak_bytes": large["peak_bytes"],
+        "save_s": large["save_s"],
+        "run_s": large["run_s"],
+        "commands": apart("commands"),
+    }
+    given.out.write_text(json.dumps(found, indent=2) + "\n")
+    costs = [found["scaling"][str(n)] for n in scaling]
+    print(f"yardstick      {single['yardstick_jobs_per_s']:12,.0f} jobs/s of SimPy's M/M/1")
+    for name, told, key in (("single pool", single, "calls_per_s"), ("cascade", cascade, "queries_per_s")):
+        print(
+            f"{name:14s} {told[key]:12,.0f} {key.replace('_per_s', '/s')}, ratio {told['ratio_to_simpy_mm1']:.2f}, "
+            f"{told['events_per_call']:.2f} events a call, {told['calls_per_query']:.2f} calls a query"
+        )
+    print(f"scaling        {max(costs) / min(costs):12.2f} x between the dearest and the cheapest of {list(scaling)}")
+    print(
+        f"memory         {found['memory_bytes_per_query']:12.0f} bytes a query, {large['peak_bytes'] / 1e9:.2f} GB at most"
+    )
+    print(f"a run of {most}: {large['run_s']:.1f} s, saved in {large['save_s']:.1f} s")
+    print("commands      ", ", ".join(f"{name} {value:.2f}" for name, value in found["commands"].items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""Small step models and calls, and a replica that is driven by nothing but SimPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from math import isnan, nan
+from typing import Any
+
+from stepping import Fate, Wish
+
+from simulator.engine.clock import ARRIVAL, TIMER, Clock, once
+from simulator.engine.job import Job
+from simulator.engine.life import Life
+from simulator.engine.plan import ClassPlan
+from simulator.engine.replica import Limits, Replica, ReplicaHooks, Slowdown
+from simulator.physics import values
+from simulator.physics.step import FOREVER, Meter, Spans, StepModel
+from simulator.physics.values import Device, Model
+from simulator.policies.core import Call, ClassFacts, Query
+from simulator.spec.profiles import DeviceProfile, ModelProfile
+
+CLASSES = {p: ClassPlan(ClassFacts("chat", "home", priority=p)) for p in range(-3, 4)}
+SOURCES = [{"kind": "assumed", "ref": "a test"}]
+
+
+@dataclass(frozen=True)
+class Affine:
+    """Seconds of a pass, linear in everything there is."""
+
+    pass_s: float = 0.0
+    decode_s: float = 0.0
+    context_s: float = 0.0
+    chunk_s: float = 0.0
+    past_s: float = 0.0
+    pair_s: float = 0.0
+    time_evidence: str = "assumed"
+    energy_evidence: str = "assumed"
+
+    def pace(self, seqs: int, context: int, chunk: int, past: int, pairs: float) -> tuple[float, float, int]:
+        first_s = self.pass_s + self.decode_s * seqs + self.context_s * context
+        first_s += self.chunk_s * chunk + self.past_s * past + self.pair_s * pairs
+        return first_s, self.context_s * seqs + self.past_s * chunk + self.pair_s * chunk**2, FOREVER
+
+    def meter(self, spans: Spans) -> Meter:
+        raise NotImplementedError
+
+
+def tiny_device(**changes: Any) -> Device:
+    """100 FLOP/s and 10 bytes/s achieved, no overheads."""
+    keys: dict[str, Any] = {
+        "name": "tiny",
+        "kind": "edge",
+        "memory_gb": 1e-6,
+        "bandwidth_gb_per_s": 2e-8,
+        "peak_fp16_tflop_per_s": 2e-10,
+        "tdp_w": 100.0,
+        "idle_w": 10.0,
+        "prefill_power_frac": 0.9,
+        "decode_power_at_1_frac": 0.5,
+        "decode_power_per_doubling_frac": 0.1,
+        "bandwidth_frac": 0.5,
+        "prefill_frac": 0.5,
+        "prefill_half_tok": 0.0,
+        "attention_frac": 0.5,
+        "runtime_gb": 0.0,
+        "memory_frac": 1.0,
+        "sources": SOURCES,
+    }
+    return values.device(DeviceProfile.model_validate(keys | changes))
+
+
+def tiny_model(**changes: Any) -> Model:
+    """30 parameters of which 25 work, 16 bits; 1 layer, 2 heads of 3, 1 of them for KV."""
+    keys: dict[str, Any] = {
+        "name": "tiny",
+        "params_billion": 30e-9,
+        "active_params_billion": 25e-9,
+        "layers": 1,
+        "hidden": 5,
+        "heads": 2,
+        "kv_heads": 1,
+        "head_dim": 3,
+        "ffn": 7,
+        "vocab": 1,
+        "max_context_tok": 1000,
+        "sources": SOURCES,
+    }
+    return values.model(ModelProfile.model_validate(keys | changes))
+
+
+def job(row: int, wish: Wish, user: int | None = None) -> Job:
+    """The one call of query `row`."""
+    cls = CLASSES[wish.priority]
+    query = Query(row, cls.facts, None, wish.prompt_tok, wish.arrive_s)
+    life = Life(row, query, cls, -1, row if user is None else user)
+    made = Job(row, life, Call("pool"), 0, wish.arrive_s, wish.prompt_tok, wish.output_tok)
+    life.calls += 1
+    return made
+
+
+@dataclass
+class Told:
+    """What a replica told of calls: their fates, and its log."""
+
+    fates: list[Fate]
+    rows: list[tuple[float, ...]] = field(default_factory=list)
+    left: list[tuple[int, str]] = field(default_factory=list)  # who was done or gone, in order
+    firsts: list[int] = field(default_factory=list)
+
+    @property
+    def spans(self) -> list[tuple[float, Spans]]:
+        return [(row[0], Spans(*row[1:])) for row in self.rows]
+
+
+def fate(job: Job, gone_s: float) -> Fate:
+    return Fate(job.started_s, job.first_s, job.done_s, gone_s, job.preemptions, job.generated_tok)
+
+
+def driven(
+    wishes: Sequence[Wish],
+    steps: StepModel,
+    limits: Limits,
+    slowdown: Slowdown | None = None,
+    until_s: float | None = None,
+) -> Told:
+    """What one `Replica` makes of these calls, arriving and cancelled by alarms of their own."""
+    env = Clock()
+    told = Told([])
+    jobs = [job(i, wish) for i, wish in enumerate(wishes)]
+    gone_s = [nan] * len(jobs)
+
+    def done(job: Job, now: float) -> None:
+        told.left.append((job.id, "done"))
+
+    def gone(job: Job, now: float) -> None:
+        gone_s[job.id] = now
+        told.left.append((job.id, "gone"))
+
+    hooks = ReplicaHooks(first=lambda job, now: told.firsts.append(job.id), done=done, gone=gone)
+    replica = Replica(env, steps, limits, told.rows.append, hooks, slowdown)
+
+    def cancel(job: Job, now: float) -> None:
+        if isnan(job.done_s):
+            replica.cancel(job, now)
+
+    for i, (wish, job_) in enumerate(zip(wishes, jobs, strict=True)):
+        once(env, wish.arrive_s, ARRIVAL + i, partial(replica.submit, job_))
+        if wish.cancel_s is not None:
+            once(env, wish.cancel_s, TIMER + i, partial(cancel, job_))
+    env.run(until=until_s)
+    if until_s is not None:
+        replica.stop(until_s)
+    told.fates = [fate(job, s) for job, s in zip(jobs, gone_s, strict=True)]
+    return told
+
+
+def stepwise(times_s: Sequence[float], factors: Sequence[float]) -> tuple[Slowdown, Callable[[float], float]]:
+    """Factors from these times on (1 before), as the engine takes them and as a plain function of time."""
+
+    def value(time_s: float) -> float:
+        return ([1.0] + [f for t, f in zip(times_s, factors, strict=True) if t <= time_s])[-1]
+
+    def slowdown(time_s: float) -> tuple[float, float]:
+        return value(time_s), min((t for t in times_s if t > time_s), default=float("inf"))
+
+    return slowdown, value

@@ -1,0 +1,154 @@
+"""Every shipped scenario runs and keeps its word: what `scenarios/README.md` says holds as a relation between runs."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from functools import cache
+
+import pytest
+
+from simulator import build, load, run
+from simulator.cli.listing import question
+from simulator.records.result import Result
+from simulator.spec.library import scenario_names, shipped
+
+FOLDER = shipped("scenarios")
+INDEX = (FOLDER / "README.md").read_text(encoding="utf-8")
+NAMES = scenario_names()
+DATA = os.environ.get("MULTILLM_DATA")
+AZURE_HOUR = (
+    "run.duration_s=3600",
+    "fleet.gpu.replicas=8",
+    "workload.code.arrivals.file=traces/azure2023_conv.csv.gz",
+    "workload.code.arrivals.format=azure",
+    "workload.code.arrivals.columns=~",
+)
+
+
+@cache
+def ran(name: str, *sets: str) -> Result:
+    """One replication."""
+    return run(build(load(name, ["run.replications=1", *sets])))
+
+
+def metric(name: str, key: str, *sets: str) -> float:
+    mean = ran(name, *sets).summary.metrics[key].mean
+    assert mean is not None, (name, key)
+    return mean
+
+
+def of_class(name: str, cls: str, key: str, *sets: str) -> float:
+    mean = ran(name, *sets).summary.classes[cls][key].mean
+    assert mean is not None, (name, cls, key)
+    return mean
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scenario_names_the_schema_and_asks_a_question(name: str) -> None:
+    file = FOLDER / f"{name}.yaml"
+    first, second = file.read_text(encoding="utf-8").splitlines()[:2]
+    assert first == f"# yaml-language-server: $schema={'../' * name.count('/')}../simulator/spec/scenario.schema.json"
+    assert second.startswith("# ")
+    assert "?" in question(file)
+
+
+def test_the_index_has_every_scenario_and_no_other() -> None:
+    rows = re.findall(r"^\| \[(.+?)\]\((.+?)\) \| (.+?) \| (.+?) \| \d+ \|$", INDEX, re.MULTILINE)
+    assert sorted(name for name, *_ in rows) == NAMES
+    for name, file, asked, answered in rows:
+        assert file == f"{name}.yaml"
+        assert asked.endswith("?")
+        assert answered.endswith(".")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scenario_ends_every_query_once_and_says_finite_numbers(name: str) -> None:
+    result = ran(name)
+    queries = result.tables.queries
+    assert queries["query"].is_unique
+    assert len(queries) == sum(result.summary.fates.values()) == result.summary.queries > 0
+    for key, value in result.summary.metrics.items():
+        assert (value.mean is None and value.reason) or math.isfinite(value.mean or 0.0), key
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "overload-drops"])
+def test_a_scenario_keeps_up(name: str) -> None:
+    assert ran(name).summary.verdict == "STABLE"
+
+
+def test_the_quickstart_holds_its_limit_and_needs_the_cloud_for_half() -> None:
+    assert all(held.met for held in ran("quickstart").summary.slos)
+    assert 0.4 < metric("quickstart", "escalated_frac") < 0.6
+
+
+def test_one_gpu_holds_its_limit_at_the_rate_shipped_and_no_faster() -> None:
+    assert metric("one-gpu", "ttft_s.p95") < 1.0
+    assert metric("one-gpu", "ttft_s.p95", "workload.chat.arrivals.rate_per_s=15") > 1.0
+
+
+def test_a_hot_phone_is_slower_by_the_factor_of_the_file() -> None:
+    queries = ran("one-phone").tables.queries
+    cool, hot = queries[queries["arrived_s"] < 540], queries[queries["arrived_s"] > 600]
+    assert hot["tpot_s"].median() / cool["tpot_s"].median() == pytest.approx(1.5, rel=0.02)  # contexts differ a little
+
+
+def test_a_cascade_with_half_the_cloud_saves_energy_and_costs_time_and_points() -> None:
+    cascade, large = "edge-cloud-cascade", "edge-cloud-all-large"
+    assert metric(cascade, "energy_j_per_query") < 0.8 * metric(large, "energy_j_per_query")
+    assert metric(cascade, "ttft_s.mean") > 10 * metric(large, "ttft_s.mean")
+    assert metric(cascade, "accuracy") < metric(large, "accuracy")
+    assert all(held.met for name in (cascade, large) for held in ran(name).summary.slos)
+
+
+def test_one_cloud_machine_alone_takes_less_energy_and_misses_the_limit() -> None:
+    alone = ("edge-cloud-all-large", "fleet.cloud.replicas=1")
+    assert metric(alone[0], "energy_j_per_query", alone[1]) < metric("edge-cloud-cascade", "energy_j_per_query")
+    assert not all(held.met for held in ran(*alone).summary.slos)
+
+
+def test_a_wide_uplink_takes_seconds_off_three_tiers() -> None:
+    name, wide = "three-tiers-thin-link", "links.cell.up_mbit_per_s=50"
+    assert metric(name, "ttft_s.mean") > metric(name, "ttft_s.mean", wide) + 1.0
+    assert metric(name, "accuracy") == pytest.approx(metric(name, "accuracy", wide), abs=0.02)
+
+
+def test_a_cascade_is_right_more_often_than_a_router_or_a_coin_and_slower() -> None:
+    names = ("compare/cascade", "compare/router", "compare/random")
+    for name in names:
+        large = next(line for line in ran(name).summary.pools if line.pool == "large")
+        assert large.answered_frac == pytest.approx(0.5, abs=0.03)
+    cascade, router, coin = (metric(name, "accuracy") for name in names)
+    assert cascade > max(router, coin) + 0.02
+    assert metric(names[0], "ttft_s.mean") > 10 * max(metric(name, "ttft_s.mean") for name in names[1:])
+    assert metric(names[0], "accuracy", "policy.use=oracle") > cascade
+
+
+def test_more_gpus_meet_the_bursts_and_idle_the_day_away() -> None:
+    four = "fleet.gpu.replicas=4"
+    assert metric("bursty-day", "ttft_s.p95") > 2.0 > metric("bursty-day", "ttft_s.p95", four)
+    assert metric("bursty-day", "energy_j_per_query", four) > 3 * metric("bursty-day", "energy_j_per_query")
+
+
+@pytest.mark.skipif(DATA is None, reason="MULTILLM_DATA, which names the folder of public traces, is not set")
+def test_a_recorded_hour_runs_in_place_of_the_synthetic_day() -> None:
+    result = ran("bursty-day", *AZURE_HOUR)
+    assert result.summary.queries == 19_366  # the rows of the trace, as published
+    for override in AZURE_HOUR:
+        assert f"--set {override}" in INDEX
+
+
+def test_priority_goes_first_and_a_bounded_queue_refuses_even_those_who_pay() -> None:
+    name, unbounded = "overload-drops", "fleet.gpu.max_queue=~"
+    assert ran(name).summary.verdict == "OVERLOADED"
+    assert of_class(name, "free", "coverage") < of_class(name, "paying", "coverage") < 0.95
+    assert of_class(name, "free", "ttft_s.p95") > 10 * of_class(name, "paying", "ttft_s.p95")
+    assert of_class(name, "paying", "coverage", unbounded) > 0.999
+
+
+def test_hosted_cascade_costs_a_fraction_and_some_points_and_time() -> None:
+    name, largest = "hosted-apis", ("policy.use=always", "policy.pool=large")
+    assert metric(name, "cost_usd_per_query") < 0.5 * metric(name, "cost_usd_per_query", *largest)
+    assert metric(name, "accuracy") < metric(name, "accuracy", *largest) < metric(name, "accuracy") + 0.1
+    assert metric(name, "ttft_s.mean") > metric(name, "ttft_s.mean", *largest)

@@ -1,0 +1,63 @@
+"""Policies of the tests' own, named in scenarios as `system_policies:Hedge`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.policies.core import Ask, Call, Decision, Drop, Finish, FleetView, Query, Wait
+
+
+@dataclass(frozen=True)
+class Hedge:
+    """Ask `first`, and `second` too if it has not answered after `after_s`; the first answer is taken."""
+
+    first: str
+    second: str
+    after_s: float
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        answers = query.answers_from((self.first, self.second))
+        if answers:
+            return Finish(answers[0])
+        if not query.asked:
+            return Ask((Call(self.first),), for_s=self.after_s)
+        if len(query.asked) == 1:
+            return Ask((Call(self.second),))
+        return Wait() if len(query.outcomes) < 2 else Drop(query.failure)
+
+
+@dataclass(frozen=True)
+class Vote:
+    """Ask all of `among` at once, and take the surest of the first `enough` answers."""
+
+    among: tuple[str, ...]
+    enough: int = 2
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        if not query.asked:
+            return Ask(tuple(map(Call, self.among)))
+        answers = query.answers_from(self.among)
+        if len(answers) >= self.enough or len(query.outcomes) == len(query.asked):
+            return Finish(max(answers, key=lambda answer: answer.score)) if answers else Drop("no answer")
+        return Wait()
+
+
+@dataclass(frozen=True)
+class Patient:
+    """Ask `pool` again after each failure, `pause_s` later, `tries` times."""
+
+    pool: str
+    pause_s: float
+    tries: int = 3
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        answers = query.answers_from((self.pool,))
+        if answers:
+            return Finish(answers[0])
+        if len(query.asked) > len(query.outcomes):
+            return Wait()
+        if len(query.asked) == self.tries:
+            return Drop(query.failure)
+        if query.outcomes and view.now_s < query.outcomes[-1].done_s + self.pause_s:
+            return Wait(query.outcomes[-1].done_s + self.pause_s - view.now_s)
+        return Ask((Call(self.pool),))

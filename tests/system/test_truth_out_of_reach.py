@@ -1,0 +1,73 @@
+"""No policy but the oracle knows what is right: other scores change no decision and no time."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from system_world import MODELS, Scenario, Simulate, chat, items, outcomes, own, scenario, write_table
+
+from simulator.records.result import Result
+
+BLIND = (
+    {"use": "always", "pool": "small"},
+    {"use": "random", "share": {"small": 0.5, "large": 0.5}},
+    {"use": "threshold", "weak": "small", "strong": "large", "threshold": 40},
+    {"use": "threshold", "weak": "small", "strong": "large", "threshold": 0.5, "task_scores": {"sums": 0.9}},
+    {"use": "cascade", "order": ["small", "large"], "accept": 0.5},
+    {"use": "cascade", "order": ["small", "large"], "accept": 0.5, "verifier": "judge"},
+    {"use": "least-loaded"},
+    {"use": "system_policies:Hedge", "first": "small", "second": "large", "after_s": 0.25},
+    {"use": "system_policies:Vote", "among": ["small", "large"]},
+)
+
+
+@pytest.fixture(scope="module")
+def shuffled(folder: Path) -> str:
+    """The table with the scores of each model shuffled over its items."""
+    rows, chance = outcomes(seed=1), random.Random(5)
+    for model in MODELS:
+        scores = [row[f"score-{model}"] for row in rows]
+        chance.shuffle(scores)
+        for row, score in zip(rows, scores, strict=True):
+            row[f"score-{model}"] = score
+    write_table(folder / "profiles", "shuffled", rows)
+    return "shuffled"
+
+
+def runs(policy: Scenario, table: str, simulate: Simulate) -> tuple[Result, Result]:
+    """A run with the true scores, and one with those of `table`."""
+    fleet = {"small": own(), "large": own("large", replicas=2)}
+    verifiers = {"judge": {"time_s": 0.05}}
+    true, other = (
+        simulate(
+            scenario(policy, fleet, verifiers=verifiers, workload={"chat": chat(items=items("table", table=name))})
+        )
+        for name in ("pair", table)
+    )
+    return true, other
+
+
+@pytest.mark.parametrize("policy", BLIND, ids=lambda policy: policy["use"].partition(":")[2] or policy["use"])
+def test_other_scores_change_no_decision_and_no_time(policy: Scenario, shuffled: str, simulate: Simulate):
+    true, other = runs(policy, shuffled, simulate)
+    for name in ("queries", "calls", "ledger", "timeline"):
+        one, two = (getattr(result.tables, name).drop(columns="score", errors="ignore") for result in (true, other))
+        pd.testing.assert_frame_equal(one, two, check_exact=True)
+    assert not true.tables.queries["score"].equals(other.tables.queries["score"])
+
+
+def test_the_oracle_decides_by_the_scores(shuffled: str, simulate: Simulate):
+    true, other = runs({"use": "oracle"}, shuffled, simulate)
+    assert not true.tables.queries["pool"].equals(other.tables.queries["pool"])
+
+
+def test_the_oracle_takes_the_cheapest_right_answer(simulate: Simulate, shuffled: str):
+    queries = runs({"use": "oracle", "currency": "energy"}, shuffled, simulate)[0].tables.queries
+    rows = outcomes(seed=1)
+    for query in queries.itertuples():
+        right = [model for model in ("small", "large") if rows[query.item][f"score-{model}"]]
+        assert query.pool == (right or ["small"])[0]  # the small model is the cheaper
+        assert query.score == bool(right)
