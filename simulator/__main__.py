@@ -22,10 +22,12 @@ def main() -> NoReturn:
     try:
         from simulator.cli.app import command  # here, so that Ctrl-C while modules are loaded is met, too
 
-        sys.exit(command(sys.argv[1:]))
+        code = command(sys.argv[1:])
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        code = 130
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: Ctrl-C has nothing to interrupt any more
+    sys.exit(code)
 
 
 if __name__ == "__main__":

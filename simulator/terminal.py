@@ -36,6 +36,12 @@ SHOWN = (
     "cost_usd_per_query",
     "co2_g_per_query",
 )
+HEADLINES = (
+    "accuracy",
+    "energy_j_per_query",
+    "cost_usd_per_query",
+    "co2_g_per_query",
+)  # missed where they are not there
 USUAL = {  # values not worth a line
     "escalated_frac": 0.0,
     "calls_per_query": 1.0,
@@ -92,8 +98,12 @@ def render(summary: Summary, console: Console) -> None:
     for held in summary.slos:
         if held.cls is not None or _key(held) not in summary.metrics:
             console.print(_limit_line(held), markup=False, highlight=False)
+    for line in _undefined(summary):
+        console.print(line, markup=False, highlight=False)
     if summary.energy:
-        console.print("energy: " + _energy(summary.energy), markup=False, highlight=False)
+        whole = summary.metrics["energy_j_per_query"].mean is not None
+        known = "energy: " if whole else "energy that is known: "
+        console.print(known + _energy(summary.energy), markup=False, highlight=False)
     console.print(_pools(summary.pools))
     for line in summary.pools:
         if line.kv_tok is not None:
@@ -166,6 +176,16 @@ def _metrics(summary: Summary) -> Table:
             estimate.evidence,
         )
     return table
+
+
+def _undefined(summary: Summary) -> Iterable[str]:
+    """One line for each reason why a headline has no value."""
+    reasons: dict[str, list[str]] = {}
+    for key in HEADLINES:
+        estimate = summary.metrics[key]
+        if estimate.mean is None:
+            reasons.setdefault(estimate.reason, []).append(METRICS[key].title)
+    return (f"undefined: {', '.join(titles)}: {reason}" for reason, titles in reasons.items())
 
 
 def _title(key: str, unit: str) -> str:

@@ -23,8 +23,12 @@ Row = tuple[float, ...]
 class Way(Protocol):
     """How to get from one place to another: one pipe, or several."""
 
-    bytes_per_s: float
     delay_s: float
+
+    @property
+    def bytes_per_s(self) -> float:
+        """What the thinnest pipe lets through now."""
+        ...
 
     def send(self, size_bytes: float, job: Job, now: float, arrived: Arrived) -> None:
         """Carry `size_bytes` of `job`; `arrived(job, now)` is called when the last byte is there."""
@@ -137,8 +141,12 @@ class Route:
 
     def __init__(self, pipes: Sequence[SharedPipe | OwnPipe]) -> None:
         self.pipes = pipes
-        self.bytes_per_s = min(pipe.bytes_per_s for pipe in pipes)
         self.delay_s = sum(pipe.delay_s for pipe in pipes)
+
+    @property
+    def bytes_per_s(self) -> float:
+        """What the thinnest pipe lets through now."""
+        return min(pipe.bytes_per_s for pipe in self.pipes)
 
     def send(self, size_bytes: float, job: Job, now: float, arrived: Arrived) -> None:
         """Carry `size_bytes` of `job` over all pipes."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from simulator.engine.clock import ATTEMPTS, Clock, once
+from simulator.engine.clock import ATTEMPTS, Clock, once, tolerance_s
 from simulator.engine.job import Job
 from simulator.engine.replica import Limits, Replica, ReplicaHooks, Slowdown
 from simulator.physics.step import StepModel
@@ -160,6 +160,9 @@ class Pool:
                 replica.pledged += 1
                 replica.wake(now)
                 return
+        tied = [r for r in self.replicas if r.joined and now - r.start_s <= tolerance_s(now)]
+        if tied and queue[0] is job:  # it may come before a call that was pulled at this very moment
+            max(tied, key=lambda r: (-r.joined[-1].priority, r.joined[-1].order)).wake(now)
 
     def _ready(self) -> list[Replica]:
         """Live replicas with a seat that is not promised, least load first."""

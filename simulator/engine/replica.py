@@ -43,14 +43,11 @@ class Limits:
 
 def passes_after(elapsed_s: float, first_s: float, growth_s: float) -> int:
     """The smallest k >= 1 whose passes take at least `elapsed_s`."""
-    if growth_s > 0.0:
-        half = growth_s / 2
-        linear = first_s - half
-        k = ceil((sqrt(linear * linear + 4 * half * elapsed_s) - linear) / growth_s)
-    else:
-        k = ceil(elapsed_s / first_s) if first_s > 0.0 else FOREVER
-    if k < 1:
-        k = 1
+    if elapsed_s <= 0.0:
+        return 1
+    linear_s = first_s - growth_s / 2
+    root_s = sqrt(max(linear_s * linear_s + 2 * growth_s * elapsed_s, 0.0))
+    k = max(ceil(2 * elapsed_s / (linear_s + root_s)), 1)  # so written, the root loses no digits where growth is small
     while k > 1 and (k - 1) * (first_s + growth_s * (k - 2) / 2) >= elapsed_s:
         k -= 1
     while k < FOREVER and k * (first_s + growth_s * (k - 1) / 2) < elapsed_s:

@@ -51,15 +51,15 @@ def bases(
     inside = ledger[ledger["window"].to_numpy(bool)]
     return {
         "energy": _of_ledger(inside, "energy_j"),
-        "money": _of_ledger(inside, "cost_usd"),
+        "money": _of_ledger(inside, "cost_usd", "cost_evidence"),
         "carbon": _of_ledger(inside, "co2_g"),
         "time": basis((_of_time(share, facts), share.frac) for share in times),
         "quality": basis(_of_items(queries, facts)),
     }
 
 
-def _of_ledger(ledger: pd.DataFrame, column: str) -> Basis | None:
-    amounts, kinds = np.abs(ledger[column].to_numpy(np.float64)), ledger["evidence"]
+def _of_ledger(ledger: pd.DataFrame, column: str, evidence: str = "evidence") -> Basis | None:
+    amounts, kinds = np.abs(np.nan_to_num(ledger[column].to_numpy(np.float64))), ledger[evidence]
     return basis((kind, float(amounts[(kinds == kind).to_numpy(bool)].sum())) for kind in EVIDENCE)
 
 

@@ -99,6 +99,10 @@ ABSENT = {
     "co2_g": "carbon is of the whole run",
     "cost_usd": "cost is of the whole run",
 }
+UNKNOWN = {
+    "energy_j": "a hosted pool's profile gives no energy_j_per_tok",
+    "co2_g": "a place has no region in 'grid', or joules are unknown",
+}
 ZERO = {
     "with_item": "no query has an item",
     "answered": "no query with an item was answered",
@@ -110,10 +114,12 @@ ZERO = {
 EMPTY = {"tpot_s": "no answer of more than one token"}
 
 
-def why_undefined(metric: Metric, absent: bool) -> str:
-    """Why `metric` has no value: a quantity is not there (`absent`), or the one it is divided by is zero."""
+def why_undefined(metric: Metric, absent: bool, unknown: str | None = None) -> str:
+    """Why `metric` has no value: a quantity is `unknown`, or not there (`absent`), or what it is divided by is zero."""
     if metric.bottom is None:
         return EMPTY.get(metric.name, "no query was answered")
+    if unknown is not None:
+        return UNKNOWN.get(unknown, "not measured")
     if absent:
         return next((ABSENT[name] for name in (metric.top, metric.bottom) if name in ABSENT), "not measured")
     return ZERO[metric.bottom]

@@ -57,8 +57,8 @@ def sample(queries: pd.DataFrame, ledger: pd.DataFrame, window: Window, facts: R
     own = inside[(inside["kind"] != "hosted").to_numpy(bool)]
     totals = {
         "span_s": max(0.0, window.end_s - window.start_s),
-        "energy_j": float(inside["energy_j"].sum()),
-        "co2_g": float(inside["co2_g"].sum()),
+        "energy_j": float(inside["energy_j"].sum(skipna=False)),
+        "co2_g": float(inside["co2_g"].sum(skipna=False)),
         "cost_usd": float(own["cost_usd"].sum()),
     }
     table, item = _items(queries, facts)

@@ -84,7 +84,8 @@ def _undefined(metric: Metric, samples: Sequence[Sample], values: Sequence[float
     absent = metric.bottom is not None and any(
         isnan(one.total(name)) for one in samples for name in (metric.top, metric.bottom)
     )
-    reason = why_undefined(metric, absent)
+    unknown = next((n for one in samples for n, total in one.totals.items() if n == metric.top and isnan(total)), None)
+    reason = why_undefined(metric, absent, unknown)
     missing = sum(map(isnan, values))
     if missing < len(values):
         reason += f" in {missing} of {len(values)} replications"

@@ -77,7 +77,8 @@ LEDGER = {
     "cost_usd": "dollars",
     "flop": "floating-point operations",
     "bytes": "bytes moved",
-    "evidence": "measured | fitted | datasheet | assumed",
+    "evidence": "of the joules: measured | fitted | datasheet | assumed",
+    "cost_evidence": "of the dollars, likewise",
 }
 TIMELINE = {
     "replication": "which repetition, from 0",
@@ -156,11 +157,19 @@ class StoredTables:
         return read_table(self.folder / "timeline.parquet")
 
 
+_INTERRUPTS = ("KeyboardInterrupt", "Query interrupted", "INTERRUPT")  # what DuckDB makes of Ctrl-C, by where it comes
+
+
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write `table` as Parquet: the same bytes for the same values. NaN becomes NULL, for SQL's sake."""
-    with duckdb.connect(config={"threads": 1}) as database:  # one thread: the row groups' order is the rows' order
-        database.register("rows", table)
-        database.execute(f"COPY rows TO {_quoted(path)} (FORMAT parquet, COMPRESSION zstd)")
+    try:
+        with duckdb.connect(config={"threads": 1}) as database:  # one thread: the row groups' order is the rows' order
+            database.register("rows", table)
+            database.execute(f"COPY rows TO {_quoted(path)} (FORMAT parquet, COMPRESSION zstd)")
+    except (duckdb.Error, RuntimeError) as error:
+        if any(word in str(error) for word in _INTERRUPTS):
+            raise KeyboardInterrupt from None
+        raise
 
 
 def read_table(path: Path) -> pd.DataFrame:

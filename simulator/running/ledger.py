@@ -115,6 +115,7 @@ def _row(part: Part, **values: Any) -> dict[str, Any]:
         "cost_usd": 0.0,
         "flop": 0.0,
         "bytes": 0.0,
+        "cost_evidence": values["evidence"],
     }
     return {"window": part.window, **empty, **values}
 
@@ -140,6 +141,7 @@ def _hosts(system: System, part: Part) -> Iterator[dict[str, Any]]:
             co2_g=host.idle_w * grid.pue * carbon,
             cost_usd=host.usd_per_s * part.time_s,
             evidence=host.device.evidence["idle_w"],
+            cost_evidence=host.price_evidence,
         )
 
 
@@ -232,9 +234,11 @@ def _hosted(system: System, calls: pd.DataFrame, part: Part) -> Iterator[dict[st
         facts = built.plan.facts
         mine = calls[(calls["pool"] == facts.name) & calls["queue_s"].notna()]
         mine = mine[part.holds(mine["asked_s"].to_numpy(np.float64))]
-        grid = system.grid(facts.place)
-        energy_j = (built.hosted.energy_j_per_tok or 0.0) * float(mine["output_tok"].sum())
-        intensity = float(grid.carbon_g_per_j.mean(0.0, max(part.pieces[-1][1], 1e-9))) if part.pieces else 0.0
+        j_per_tok = built.hosted.energy_j_per_tok
+        energy = mine["output_tok"].to_numpy(np.float64) * (np.nan if j_per_tok is None else j_per_tok)
+        asked_s = mine["asked_s"].to_numpy(np.float64)
+        intensity = system.grid(facts.place).carbon_g_per_j.mean(asked_s, asked_s)
+        energy_j = float(np.sum(energy))
         yield _row(
             part,
             kind="hosted",
@@ -246,7 +250,8 @@ def _hosted(system: System, calls: pd.DataFrame, part: Part) -> Iterator[dict[st
             time_s=float((mine["prefill_s"] + mine["decode_s"]).sum()),
             it_energy_j=energy_j,
             energy_j=energy_j,
-            co2_g=energy_j * intensity,
+            co2_g=float(np.sum(energy * intensity)),
             cost_usd=float(mine["cost_usd"].sum()),
             evidence=built.energy_evidence,
+            cost_evidence=built.price_evidence,
         )

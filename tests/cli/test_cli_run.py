@@ -5,12 +5,15 @@ import json
 import sys
 from pathlib import Path
 
+import duckdb
+import pandas as pd
 import pytest
 import yaml
 from cli_world import Shell
 
 from simulator import read_result
 from simulator.cli.progress import progress
+from simulator.records.tables import write_table
 from simulator.spec.scenario import RunSpec
 
 
@@ -134,6 +137,21 @@ def test_an_interrupted_run_leaves_nothing(shell: Shell) -> None:
     with pytest.raises(KeyboardInterrupt):
         shell("run", "tiny.yaml", "--set", "policy=cli_world:Interrupted")
     assert [path.name for path in Path().iterdir()] == ["tiny.yaml"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [duckdb.Error("Traceback (most recent call last):\n\nKeyboardInterrupt"), RuntimeError("Query interrupted")],
+)
+def test_ctrl_c_that_the_database_meets_is_no_error_of_the_disk(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(**config: object) -> None:
+        raise error
+
+    monkeypatch.setattr("duckdb.connect", connect)
+    with pytest.raises(KeyboardInterrupt):
+        write_table(pd.DataFrame({"a": [1]}), tmp_path / "a.parquet")
 
 
 class Terminal(io.StringIO):

@@ -14,6 +14,7 @@ from simulator.engine.clock import ARRIVAL, TIMER, Clock, once
 from simulator.engine.job import Job
 from simulator.engine.life import Life
 from simulator.engine.plan import ClassPlan
+from simulator.engine.pool import Hooks, Pool, PoolFacts, PoolPlan
 from simulator.engine.replica import Limits, Replica, ReplicaHooks, Slowdown
 from simulator.physics import values
 from simulator.physics.step import FOREVER, Meter, Spans, StepModel
@@ -166,3 +167,60 @@ def stepwise(times_s: Sequence[float], factors: Sequence[float]) -> tuple[Slowdo
         return value(time_s), min((t for t in times_s if t > time_s), default=float("inf"))
 
     return slowdown, value
+
+
+@dataclass
+class PoolTold:
+    """What a pool told: its jobs, why it refused which, the span rows of each replica, and itself."""
+
+    jobs: list[Job]
+    refused: dict[int, str]
+    gone_s: dict[int, float]
+    rows: list[list[tuple[float, ...]]]
+    pool: Pool
+
+
+def no_chance(stream: str, query: int, attempt: int) -> float:
+    raise AssertionError((stream, query, attempt))
+
+
+def pooled(
+    wishes: Sequence[Wish],
+    steps: StepModel,
+    limits: Limits,
+    dispatch: str = "least-tokens",
+    replicas: int = 1,
+    users: Sequence[int] | None = None,
+    max_queue: int | None = None,
+    uniform: Callable[[str, int, int], float] = no_chance,
+) -> PoolTold:
+    """What a pool of so many replicas makes of these calls."""
+    clock = Clock()
+    jobs = [job(i, wish, None if users is None else users[i]) for i, wish in enumerate(wishes)]
+    refused: dict[int, str] = {}
+    gone_s: dict[int, float] = {}
+    hooks = Hooks(
+        first=lambda job, now: None,
+        done=lambda job, now: None,
+        refused=lambda job, reason: refused.update({job.id: reason}),
+        gone=lambda job, now: gone_s.update({job.id: now}),
+    )
+    rows: list[list[tuple[float, ...]]] = [[] for _ in range(replicas)]
+    facts = PoolFacts("pool", 0, "model", "home", None, replicas)
+    plan = PoolPlan(facts, steps, limits, dispatch, max_queue)
+    pool = Pool(clock, plan, uniform, hooks, [each.append for each in rows])
+
+    def come(job: Job, now: float) -> None:
+        job.load_tok = job.prompt_tok + pool.mean_output_tok
+        pool.submit(job, now)
+
+    def cancel(job: Job, now: float) -> None:
+        if isnan(job.done_s):
+            pool.cancel(job, now)
+
+    for i, (wish, job_) in enumerate(zip(wishes, jobs, strict=True)):
+        once(clock, wish.arrive_s, ARRIVAL + i, partial(come, job_))
+        if wish.cancel_s is not None:
+            once(clock, wish.cancel_s, TIMER + i, partial(cancel, job_))
+    clock.run()
+    return PoolTold(jobs, refused, gone_s, rows, pool)

@@ -109,6 +109,7 @@ def ledger_row(**columns):
         "flop": 0.0,
         "bytes": 0.0,
         "evidence": "measured",
+        "cost_evidence": "measured",
     }
     return row | columns
 

@@ -21,6 +21,7 @@ WORDS = {
     "state": ["busy", "idle"],
     "phase": ["decode", "idle"],
     "evidence": ["measured", "assumed"],
+    "cost_evidence": ["measured", "assumed"],
 }
 FLAGS = ("escalated", "accepted", "window")
 SMALL = {"replication": "int16", "turn": "int32", "item": "int32", "calls": "int16", "replica": "int16"}

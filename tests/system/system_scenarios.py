@@ -138,7 +138,11 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     hosts = {}
     shared = [name for name, pool in fleet.items() if "device" in pool]
     if shared and draw(st.booleans()):
-        hosts["rack"] = {"device": "box", "place": HOME, "count": draw(st.integers(1, 2))}
+        hosts["rack"] = {
+            "device": "box",
+            "place": draw(st.sampled_from((HOME, SITE))),
+            "count": draw(st.integers(1, 2)),
+        }
         for name in shared:
             del fleet[name]["device"], fleet[name]["place"]
             fleet[name] |= {"host": "rack", "replicas": min(2, fleet[name]["replicas"])}

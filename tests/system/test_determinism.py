@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from system_world import Scenario, chat, items, linear, own, scenario, write_yaml
+from system_world import Scenario, Simulate, chat, items, linear, own, scenario, write_yaml
 
 ROOT = Path(__file__).parents[2]
 SAVE = """
@@ -21,7 +21,7 @@ MAY_DIFFER = {"manifest.json"}  # host facts and times
 
 
 def everything() -> Scenario:
-    """Chance of every kind: dispatch, hosted latencies, items, sessions, a policy's coin; links, stations, deadlines."""
+    """Chance of every kind (dispatch, hosted latencies, items, sessions, a policy's coin), and all that takes time."""
     sessions = {"use": "sessions", "rate_per_s": 1.0, "turns_mean": 3, "wait": {"median_s": 1.0, "sigma": 0.5}}
     return scenario(
         {"use": "random", "share": {"a": 0.3, "b": 0.3, "c": 0.4}},
@@ -62,7 +62,11 @@ def test_two_processes_write_the_same_bytes(files: list[dict[str, bytes]]):
     assert {name for name in one if one[name] != other[name]} <= MAY_DIFFER
 
 
-def test_another_seed_is_another_run(files: list[dict[str, bytes]], folder: Path, tmp_path: Path):
-    write_yaml(folder / "everything-else.yaml", {**everything(), "seed": 4})
-    other = saved(folder / "everything-else.yaml", tmp_path / "run", "1")
-    assert other["queries.parquet"] != files[0]["queries.parquet"]
+def test_this_process_writes_them_too(files: list[dict[str, bytes]], simulate: Simulate, tmp_path: Path):
+    simulate(everything()).save(tmp_path / "run")
+    assert {name for name in files[0] if files[0][name] != (tmp_path / "run" / name).read_bytes()} <= MAY_DIFFER
+
+
+def test_another_seed_is_another_run(files: list[dict[str, bytes]], simulate: Simulate, tmp_path: Path):
+    simulate({**everything(), "seed": 4}).save(tmp_path / "run")
+    assert files[0]["queries.parquet"] != (tmp_path / "run" / "queries.parquet").read_bytes()

@@ -1,4 +1,4 @@
-"""Cascades on five public question sets, through the whole engine at zero load, held against figures of another program."""
+"""Cascades on five public sets of questions, through the engine at zero load, as another program computes them."""
 
 from __future__ import annotations
 

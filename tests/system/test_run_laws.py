@@ -22,7 +22,7 @@ def check_laws(question: Scenario, folder: Path) -> None:
         law(told)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=CHECKS)
+@settings(max_examples=40, deadline=None, suppress_health_check=CHECKS)
 @given(question=scenarios())
 def test_every_run_keeps_every_law(question: Scenario, folder: Path):
     check_laws(question, folder)

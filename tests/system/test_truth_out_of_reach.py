@@ -41,12 +41,8 @@ def runs(policy: Scenario, table: str, simulate: Simulate) -> tuple[Result, Resu
     """A run with the true scores, and one with those of `table`."""
     fleet = {"small": own(), "large": own("large", replicas=2)}
     verifiers = {"judge": {"time_s": 0.05}}
-    true, other = (
-        simulate(
-            scenario(policy, fleet, verifiers=verifiers, workload={"chat": chat(items=items("table", table=name))})
-        )
-        for name in ("pair", table)
-    )
+    workloads = [{"chat": chat(items=items("table", table=name))} for name in ("pair", table)]
+    true, other = (simulate(scenario(policy, fleet, verifiers=verifiers, workload=w)) for w in workloads)
     return true, other
 
 

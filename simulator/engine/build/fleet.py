@@ -31,6 +31,7 @@ class Host:
     device: Device
     devices: int
     usd_per_s: float  # of the whole machine
+    price_evidence: Evidence
 
     @property
     def idle_w(self) -> float:
@@ -52,6 +53,7 @@ class Built:
     kv_origin: str = ""
     time_evidence: Evidence = "assumed"
     energy_evidence: Evidence = "assumed"
+    price_evidence: Evidence = "assumed"
 
 
 def signal(changes: tuple[ChangeSpec, ...]) -> Signal:
@@ -67,19 +69,21 @@ def fleet(scenario: Scenario) -> tuple[list[Host], list[Built]]:
     for name, host in spec.hosts.items():
         device = values.device(library.read("devices", host.device))
         for i in range(host.count):
-            price = host.devices * device.price_usd_per_s
-            hosts[f"{name}-{i}"] = Host(f"{name}-{i}", host.place, device, host.devices, price)
+            price, evidence = host.devices * device.price_usd_per_s, device.evidence["price_usd_per_s"]
+            hosts[f"{name}-{i}"] = Host(f"{name}-{i}", host.place, device, host.devices, price, evidence)
     homes: dict[str, tuple[str, ...]] = {}
     for name, pool in spec.fleet.items():
         if pool.host is not None:
             homes[name] = tuple(f"{pool.host}-{i % spec.hosts[pool.host].count}" for i in range(pool.replicas))
         elif pool.device is not None:
             device = values.device(library.read("devices", pool.device))
-            hourly = device.price_usd_per_s if pool.usd_per_h is None else pool.usd_per_h / 3600
+            usd_per_s, evidence = device.price_usd_per_s, device.evidence["price_usd_per_s"]
+            if pool.usd_per_h is not None:
+                usd_per_s, evidence = pool.usd_per_h / 3600, "assumed"
             homes[name] = tuple(f"{name}-{i}" for i in range(pool.replicas))
             for home in homes[name]:
                 tp = pool.tensor_parallel
-                hosts[home] = Host(home, pool.place, device, tp, tp * hourly)
+                hosts[home] = Host(home, pool.place, device, tp, tp * usd_per_s, evidence)
     models = {
         name: values.model(library.read("models", pool.model))
         for name, pool in spec.fleet.items()
@@ -191,8 +195,8 @@ def _hosted(scenario: Scenario, name: str, index: int) -> Built:
     assert pool.hosted is not None
     hosted = values.hosted(scenario.library.read("hosted", pool.hosted))
     model = pool.model or hosted.model
-    price = (hosted.price_in_usd_per_tok, hosted.price_out_usd_per_tok)
-    facts = PoolFacts(name, index, model, pool.place, pool.tier, 1, price)
+    usd_per_tok = (hosted.price_in_usd_per_tok, hosted.price_out_usd_per_tok)
+    facts = PoolFacts(name, index, model, pool.place, pool.tier, 1, usd_per_tok)
     evidence = (
         "measured"
         if pool.latency == "recorded"
@@ -200,7 +204,8 @@ def _hosted(scenario: Scenario, name: str, index: int) -> Built:
     )
     plan = HostedPlan(facts, recorded_latency if pool.latency == "recorded" else _ProfileLatency(hosted))
     energy = "assumed" if hosted.energy_j_per_tok is None else hosted.evidence["energy_j_per_tok"]
-    return Built(plan, pool, model, hosted=hosted, time_evidence=evidence, energy_evidence=energy)
+    price = "measured" if pool.price == "recorded" else hosted.evidence["price_out_usd_per_tok"]
+    return Built(plan, pool, model, hosted=hosted, time_evidence=evidence, energy_evidence=energy, price_evidence=price)
 
 
 def recorded_latency(job: Job, uniform: Uniform) -> tuple[float, float]:

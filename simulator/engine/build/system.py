@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 from simulator.engine.build.classes import BuiltClass, classes
@@ -53,11 +54,11 @@ class System:
         return made
 
     def grid(self, place: str) -> Grid:
-        """The grid of a place; one without carbon where the scenario names none."""
+        """The grid of a place; one of unknown carbon where the scenario names none."""
         return self.grids.get(place, NO_GRID)
 
 
-NO_GRID = Grid(Signal.constant(0.0), 1.0, "assumed")
+NO_GRID = Grid(Signal.constant(nan), 1.0, "assumed")  # its carbon is unknown
 
 
 def build(scenario: Scenario) -> System:
@@ -129,7 +130,7 @@ def _station(scenario: Scenario, name: str, spec: StationSpec) -> StationPlan:
 def _grid(scenario: Scenario, place: str) -> Grid:
     spec = scenario.spec.grid[place]
     evidence: Evidence = "assumed"
-    g_per_j = 0.0
+    g_per_j = nan
     if spec.region is not None:
         region = values.region(scenario.library.read("regions", spec.region))
         g_per_j, evidence = region.carbon_g_per_j, region.evidence["carbon_g_per_j"]
