@@ -98,8 +98,8 @@ def render(summary: Summary, console: Console) -> None:
     for held in summary.slos:
         if held.cls is not None or _key(held) not in summary.metrics:
             console.print(_limit_line(held), markup=False, highlight=False)
-    for line in _undefined(summary):
-        console.print(line, markup=False, highlight=False)
+    for text in _undefined(summary):
+        console.print(text, markup=False, highlight=False)
     if summary.energy:
         whole = summary.metrics["energy_j_per_query"].mean is not None
         known = "energy: " if whole else "energy that is known: "

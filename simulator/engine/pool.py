@@ -99,7 +99,11 @@ class Pool:
             return
         i = self.choose(job) if len(self.replicas) > 1 else 0
         replica = self.replicas[i]
-        if self.max_queue is not None and replica.passes and len(replica.waiting) >= self.max_queue:
+        if (
+            self.max_queue is not None
+            and len(replica.waiting) >= self.max_queue
+            and not replica.can_join(job, replica.waiting)
+        ):
             self.hooks.refused(job, "full")
             return
         job.replica = i
@@ -109,14 +113,14 @@ class Pool:
 
     def cancel(self, job: Job, now: float) -> None:
         """Take `job` off its replica, at the end of the pass under way."""
-        was_first = bool(self.shared) and self.shared[0] is job
+        was_first = self.shared is not None and bool(self.shared) and self.shared[0] is job
         if job.replica >= 0:
             self.replicas[job.replica].cancel(job, now)
         elif self.shared is not None and job in self.shared:
             self.shared.remove(job)
             self._gone(job, now)
         if was_first:
-            self._wake_ready(now)
+            self._wake_all(now)
 
     def report(self, now_s: float) -> Reported:
         """What the pool says of itself at `now_s`."""
@@ -149,31 +153,30 @@ class Pool:
         """Queue `job` for all; the replica with room and least load is woken to pull it."""
         queue = self.shared
         assert queue is not None
-        ready = self._ready()
-        if not ready and self.max_queue is not None and len(queue) >= self.max_queue:
-            self.hooks.refused(job, "full")
-            return
+        ready = next((replica for replica in self._by_load() if replica.can_join(job, replica.pledged)), None)
+        if self.max_queue is not None and len(queue) >= self.max_queue:
+            promised = sum(len(replica.pledged) for replica in self.replicas)
+            if ready is None or len(queue) > promised:  # it would stand behind one that nobody has room for
+                self.hooks.refused(job, "full")
+                return
         place = next((i for i, other in enumerate(queue) if other.priority < job.priority), len(queue))
         queue.insert(place, job)
-        for replica in ready:
-            if replica.has_memory(job):
-                replica.pledged += 1
-                replica.wake(now)
-                return
+        if ready is not None:
+            ready.pledged += (job,)
+            ready.wake(now)
+            return
         tied = [r for r in self.replicas if r.joined and now - r.start_s <= tolerance_s(now)]
         if tied and queue[0] is job:  # it may come before a call that was pulled at this very moment
             max(tied, key=lambda r: (-r.joined[-1].priority, r.joined[-1].order)).wake(now)
 
-    def _ready(self) -> list[Replica]:
-        """Live replicas with a seat that is not promised, least load first."""
-        replicas, seats = self.replicas, self.limits.max_seqs
-        ready = [(self.load_tok[i], i) for i in self.live if replicas[i].seqs + replicas[i].pledged < seats]
-        return [replicas[i] for _, i in sorted(ready)]
+    def _by_load(self) -> list[Replica]:
+        """Live replicas, least load first, then lowest index."""
+        return [self.replicas[i] for _, i in sorted((self.load_tok[i], i) for i in self.live)]
 
-    def _wake_ready(self, now: float) -> None:
+    def _wake_all(self, now: float) -> None:
         """The head of the queue is another: see who has room for it."""
         if self.shared:
-            for replica in self._ready():
+            for replica in self._by_load():
                 replica.wake(now)
 
     def _pulled(self, i: int, job: Job) -> None:
@@ -185,7 +188,7 @@ class Pool:
 
     def _returned(self, job: Job, now: float) -> None:
         """`job` was preempted: once its replica has begun its pass, another may take it."""
-        once(self.clock, now, job.order, self._wake_ready)
+        once(self.clock, now, job.order, self._wake_all)
 
     # Dispatch: the index of a replica
 

@@ -17,7 +17,7 @@ pass boundary counts as before it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from math import ceil, inf, sqrt
@@ -43,11 +43,10 @@ class Limits:
 
 def passes_after(elapsed_s: float, first_s: float, growth_s: float) -> int:
     """The smallest k >= 1 whose passes take at least `elapsed_s`."""
-    if elapsed_s <= 0.0:
-        return 1
     linear_s = first_s - growth_s / 2
     root_s = sqrt(max(linear_s * linear_s + 2 * growth_s * elapsed_s, 0.0))
-    k = max(ceil(2 * elapsed_s / (linear_s + root_s)), 1)  # so written, the root loses no digits where growth is small
+    # Two ways to write the root of a quadratic: of each sign the one that loses no digits.
+    k = max(ceil(2 * elapsed_s / (linear_s + root_s) if linear_s > 0.0 else (root_s - linear_s) / growth_s), 1)
     while k > 1 and (k - 1) * (first_s + growth_s * (k - 2) / 2) >= elapsed_s:
         k -= 1
     while k < FOREVER and k * (first_s + growth_s * (k - 1) / 2) < elapsed_s:
@@ -143,7 +142,7 @@ class Replica:
         self.residues = [0] * limits.block_tok  # how many of the decoding have base = r modulo the block
         self.reserved_tok = 0  # KV of the prefilling, in whole blocks
         self.admissions = 0
-        self.pledged = 0  # calls in a shared queue that this replica was woken for
+        self.pledged: tuple[Job, ...] = ()  # calls in a shared queue that it was woken for
         self.leaving = False  # a running call was cancelled
         self.preempted: list[tuple[Job, tuple[int, int, Job] | None, int, int]] = []  # with what they were
         self.preempted_at = -1  # in which pass
@@ -165,10 +164,12 @@ class Replica:
         """KV tokens in use now, in whole blocks; of a span under way, as at its start."""
         return self.reserved_tok + self._decoding_tok()
 
-    def has_memory(self, job: Job) -> bool:
-        """Whether the blocks of `job`'s prompt are free; of a span under way, as at its start."""
-        need = -(-job.target_tok // self.block_tok) * self.block_tok
-        return self.kv_used_tok() + need <= self.kv_tok
+    def can_join(self, job: Job, before: Collection[Job]) -> bool:
+        """Whether `job` and those `before` it have seats and memory (as at this pass's start) when the pass ends."""
+        if self.seqs + len(before) >= self.max_seqs or (self.static and self.seqs):
+            return False
+        blocks = sum(-(-other.target_tok // self.block_tok) for other in (*before, job))
+        return self.kv_used_tok() + blocks * self.block_tok <= self.kv_tok
 
     def submit(self, job: Job, now: float) -> None:
         """Queue `job`; if it can join, the span under way ends with the pass under way."""
@@ -230,7 +231,7 @@ class Replica:
         context = self.base_tok + seqs * index
         if context + seqs * (self.block_tok - 1) + self.reserved_tok > self.kv_tok:
             seqs, context = self._make_room(now)
-        self.pledged = 0
+        self.pledged = ()
         if self.waiting or self.prefilling:
             passes, chunk, past, pairs = self._fill(start_s, seqs, context)
         else:

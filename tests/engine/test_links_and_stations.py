@@ -20,7 +20,7 @@ from simulator.engine.job import Job
 from simulator.engine.link import OwnPipe, SharedPipe
 from simulator.engine.network import Network
 from simulator.engine.plan import LinkPlan
-from simulator.engine.pool import HostedPlan, HostedPool, Hooks, PoolFacts
+from simulator.engine.pool import Hooks, HostedPlan, HostedPool, PoolFacts
 from simulator.engine.station import Station
 from simulator.records.log import Log
 
@@ -55,7 +55,8 @@ def shared_equally(sends: Sequence[Sent], bandwidth: Sequence[Sent], delay_s: fl
             del left[ended]
             arrived_s[ended] = now + delay_s
         elif now == next_send_s:
-            left[coming[0]] = sends[coming.pop(0)][1]
+            sent = coming.pop(0)
+            left[sent] = sends[sent][1]
         else:
             rate = changes.pop(0)[1]
     return arrived_s

@@ -153,7 +153,7 @@ def test_when_time_is_up_the_span_is_logged_as_far_as_it_got(until_s):
 
 
 @given(
-    elapsed_s=st.floats(0, 1e6),
+    elapsed_s=st.one_of(st.floats(0, 1e6), st.floats(0, 10)),
     first_s=st.floats(1e-6, 10),
     growth_s=st.one_of(st.just(0.0), st.floats(1e-25, 1.0)),
 )
@@ -173,6 +173,17 @@ def test_a_call_larger_than_the_memory_is_refused_at_once():
     told = pooled([Wish(0.0, 10, 7), Wish(0.0, 10, 8)], ONE_S, limits(kv_tok=18))  # 4 blocks of 4
     assert told.refused == {1: "too-long"}
     assert told.jobs[0].done_s == 7.0
+
+
+@pytest.mark.parametrize("dispatch", ["least-tokens", "shared"])
+def test_a_full_queue_refuses_those_who_cannot_join_at_the_end_of_the_pass(dispatch):
+    wishes = [Wish(0.0, 4, 5), *[Wish(0.1 * i, 4, 1) for i in range(1, 5)]]
+    seats = pooled(wishes, ONE_S, limits(max_seqs=3), dispatch, max_queue=0)
+    assert seats.refused == {3: "full", 4: "full"}  # two have a seat
+    memory = pooled(wishes, ONE_S, limits(kv_tok=8), dispatch, max_queue=1)
+    assert memory.refused == {2: "full", 3: "full", 4: "full"}  # one has memory, and is the one that waits
+    static = pooled(wishes, ONE_S, limits(static=True), dispatch, max_queue=2)
+    assert static.refused == {3: "full", 4: "full"}  # a batch that runs is closed
 
 
 def test_a_cancelled_call_counts_in_the_load_until_it_has_left_and_only_once():

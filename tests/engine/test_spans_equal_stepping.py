@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import fsum
+from math import fsum, nan
 from typing import Any
 
 import pytest
-from engine_examples import Affine, Told, driven, stepwise, tiny_device, tiny_model
+from engine_examples import Affine, Told, driven, fate, pooled, stepwise, tiny_device, tiny_model
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
-from stepping import Story, Wish, stepped, tolerance_s
+from stepping import Fate, Story, Wish, stepped, tolerance_s
 
 from simulator.engine.replica import Limits
 from simulator.physics.linear import Linear
@@ -161,10 +161,7 @@ def same_story(case: Case) -> None:
     story, told = case.stepped(), case.driven()
     horizon_s = max((p.end_s for p in story.passes), default=0.0)
     within_s = 1e-9 * max(1.0, horizon_s)
-    for mine, its in zip(told.fates, story.fates, strict=True):
-        assert (mine.preemptions, mine.generated_tok) == (its.preemptions, its.generated_tok)
-        for name in ("started_s", "first_s", "done_s", "gone_s"):
-            assert getattr(mine, name) == pytest.approx(getattr(its, name), abs=within_s, rel=0, nan_ok=True), name
+    same_fates(told.fates, story.fates, within_s)
     rows = told.rows
     busy_s = fsum(p.time_s for p in story.passes)
     assert fsum(row[1] for row in rows) == pytest.approx(busy_s, abs=within_s)
@@ -172,6 +169,13 @@ def same_story(case: Case) -> None:
     for row, after in pairwise(rows):
         assert row[0] + row[1] <= after[0] + 1e-12 * horizon_s
     assert sorted(i for i, _ in told.left) == list(range(len(case.wishes)))  # each ends once
+
+
+def same_fates(told: list[Fate], expected: list[Fate], within_s: float) -> None:
+    for mine, its in zip(told, expected, strict=True):
+        assert (mine.preemptions, mine.generated_tok) == (its.preemptions, its.generated_tok)
+        for name in ("started_s", "first_s", "done_s", "gone_s"):
+            assert getattr(mine, name) == pytest.approx(getattr(its, name), abs=within_s, rel=0, nan_ok=True), name
 
 
 def sums(rows: list[tuple[float, ...]]) -> list[float]:
@@ -191,7 +195,7 @@ def sums(rows: list[tuple[float, ...]]) -> list[float]:
 QUICK = settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-DEEP = settings(QUICK, max_examples=1500)
+DEEP = settings(QUICK, max_examples=400)
 
 
 @pytest.mark.parametrize("steps", STEP_MODELS)
@@ -211,5 +215,19 @@ def test_spans_tell_the_story_of_their_passes_deeper(steps):
     @given(cases(STEP_MODELS[steps], most=25))
     def holds(case):
         same_story(case)
+
+    holds()
+
+
+@pytest.mark.parametrize("dispatch", ["shared", "least-tokens"])
+def test_a_pool_of_one_replica_tells_the_same_story(dispatch):
+    @settings(QUICK, max_examples=50)
+    @given(cases(affine(), most=8))
+    def holds(case):
+        case = replace(case, change_s=(), factors=())
+        note(repr(case))
+        story, told = case.stepped(), pooled(case.wishes, case.steps, case.limits, dispatch)
+        fates = [fate(job, told.gone_s.get(job.id, nan)) for job in told.jobs]
+        same_fates(fates, story.fates, 1e-9 * max(1.0, *(p.end_s for p in story.passes), 1.0))
 
     holds()

@@ -1,0 +1,297 @@
+"""Calls under way: to pools and verifiers, over links, and back; refused, timed out, cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain
+from math import isnan, nan
+from typing import NamedTuple
+
+from simulator.engine.clock import ATTEMPTS, Clock, once
+from simulator.engine.job import NOT_YET, Job
+from simulator.engine.life import Life
+from simulator.engine.link import Way
+from simulator.engine.logs import ANSWERED, CANCELLED, FAILED, KINDS, OPEN, Logs
+from simulator.engine.network import Network
+from simulator.engine.plan import Plan
+from simulator.engine.pool import Hooks, HostedPlan, HostedPool, Pool, Uniform
+from simulator.engine.station import Station
+from simulator.policies.core import Answer, Call, Failed
+
+
+class PolicyError(Exception):
+    """A policy broke its promises: it waits for nothing, or asks a pool that is not there."""
+
+
+class Told(NamedTuple):
+    """Whom calls tell: of an outcome that the policy is to judge, and of an answer that is taken whatever it is."""
+
+    outcome: Callable[[Life, float], None]
+    final: Callable[[Life, Job, float], None]
+
+
+class Calls:
+    """Pools, verifiers and the links to them. `output_tok` has the workload's answer lengths, by row."""
+
+    __slots__ = (
+        "clock",
+        "count",
+        "index",
+        "last_s",
+        "log",
+        "network",
+        "output_tok",
+        "pools",
+        "told",
+        "unwanted",
+        "verifiers",
+        "words",
+    )
+
+    def __init__(
+        self, clock: Clock, plan: Plan, uniform: Uniform, logs: Logs, output_tok: Sequence[int], told: Told
+    ) -> None:
+        self.clock = clock
+        self.output_tok = output_tok
+        self.told = told
+        self.log, self.words = logs.calls.append, logs.words
+        hooks = Hooks(self._first, self._done, self._refused, self._gone)
+        self.pools: list[Pool | HostedPool] = [
+            HostedPool(clock, pool, uniform, hooks)
+            if isinstance(pool, HostedPlan)
+            else Pool(clock, pool, uniform, hooks, [log.append for log in spans])
+            for pool, spans in zip(plan.pools, logs.spans, strict=True)
+        ]
+        self.network = Network(clock, plan.links, logs.transfers)
+        visits = logs.visits[1:] if plan.router else logs.visits
+        self.verifiers = [
+            Station(clock, station.time_s, station.servers, log.append)
+            for station, log in zip(plan.verifiers, visits, strict=True)
+        ]
+        self.index = dict(plan.pool_index())
+        self.unwanted: dict[int, Job] = {}  # cancelled calls that have not left yet
+        self.count = 0
+        self.last_s = 0.0  # when the last call ended that nobody waited for
+
+    def send(self, life: Life, call: Call, now: float) -> Job:
+        """Send a call on its way. Raises PolicyError where there is no such pool, or no end of calls."""
+        number = self.index.get(call.pool)
+        if number is None:
+            raise PolicyError(f"asks {call.pool!r}; there are {', '.join(self.index)}")
+        if life.calls == ATTEMPTS:
+            raise PolicyError(f"does not end query {life.row} within {ATTEMPTS} calls")
+        row, item, cls, query = life.row, life.item, life.cls, life.query
+        prompt, output = query.prompt_tok, self.output_tok[row]
+        if item >= 0 and number < len(self.pools):
+            outputs, prompts = cls.output_tok[number], cls.prompt_tok[number]
+            if outputs is not None:
+                output = outputs[item]
+            if prompts is not None:
+                prompt = prompts[item]
+        job = Job(self.count, life, call, number, now, prompt, output)
+        self.count += 1
+        life.calls += 1
+        life.flying.append(job)
+        query.asked += (call.pool,)
+        if number >= len(self.pools) or call.kind == "verify":
+            self._verify(job, now)
+            return job
+        pool = self.pools[number]
+        job.load_tok = load = prompt + pool.mean_output_tok
+        pool.outstanding_calls += 1
+        pool.outstanding_tok += load
+        if pool.place == life.place:
+            pool.submit(job, now)
+        else:
+            job.is_remote = True
+            job.streams = call.final or cls.at_once
+            self.network.way(life.place, pool.place).send(life.prompt_bytes(prompt), job, now, self._at_pool)
+        return job
+
+    def _verify(self, job: Job, now: float) -> None:
+        """Have a station look at the newest answer."""
+        if job.pool < len(self.pools) or job.call.kind != "verify" or not job.life.answers:
+            what = f"makes a {job.call.kind!r} call to {job.call.pool!r}"
+            raise PolicyError(f"{what}: verifiers verify, after an answer")
+        job.submitted_s = job.started_s = job.first_s = now
+        job.prompt_tok = job.output_tok = 0
+        self.verifiers[job.pool - len(self.pools)].visit(job.order, partial(self._verified, job), now)
+
+    def _verified(self, job: Job, now: float) -> None:
+        job.done_s = job.delivered_s = now
+        if not job.wanted:
+            self._over(job)
+            return
+        score = next(a.score for a, _ in reversed(job.life.answers) if a.kind == "answer")
+        self._outcome(job, Answer(job.call.pool, "verify", score, 0, now), now)
+
+    # Answers come back
+
+    def _at_pool(self, job: Job, now: float) -> None:
+        if job.wanted:
+            self.pools[job.pool].submit(job, now)
+        else:
+            self._gone(job, now)
+
+    def _first(self, job: Job, now: float) -> None:
+        """A first token is sent ahead, to a user who may see it."""
+        if job.wanted:
+            self._way_back(job).send(job.life.cls.bytes_per_tok, job, now, _first_seen)
+
+    def _way_back(self, job: Job) -> Way:
+        return self.network.way(self.pools[job.pool].place, job.life.place)
+
+    def _done(self, job: Job, now: float) -> None:
+        """The last token is out: what has not been sent while it was generated follows."""
+        if not job.wanted:
+            self._gone(job, now)
+        elif not job.is_remote:
+            job.first_seen_s = job.first_s
+            self._delivered(job, now)
+        else:
+            way = self._way_back(job)
+            per_tok = job.life.cls.bytes_per_tok
+            rest = (job.output_tok - job.streams) * per_tok
+            if job.streams:  # the stream has used the link as it went, at most at its full rate
+                sent = max(min(rest - per_tok, (job.done_s - job.first_s) * way.bytes_per_s), 0.0)
+                way.stream(sent, job.first_s)
+                rest -= sent
+            way.send(rest, job, now, self._delivered)
+
+    def _delivered(self, job: Job, now: float) -> None:
+        """The router has the whole answer."""
+        job.delivered_s = now
+        pool = self.pools[job.pool]
+        pool.outstanding_calls -= 1
+        pool.outstanding_tok -= job.load_tok
+        if not job.wanted:
+            self._over(job)
+            return
+        if job.first_seen_s != job.first_seen_s:
+            job.first_seen_s = now
+        life = job.life
+        if job.call.final:
+            life.flying.remove(job)
+            self._write(job, ANSWERED)
+            self.told.final(life, job, now)
+            return
+        scores = life.cls.confidence[job.pool] if life.item >= 0 else None
+        score = scores[life.item] if scores is not None else nan
+        self._outcome(job, Answer(job.call.pool, job.call.kind, score, job.output_tok, now), now)
+
+    def _heard_of(self, job: Job) -> None:
+        pool = self.pools[job.pool]
+        pool.outstanding_calls -= 1
+        pool.outstanding_tok -= job.load_tok
+
+    def _outcome(self, job: Job, answer: Answer, now: float) -> None:
+        life = job.life
+        life.flying.remove(job)
+        job.wanted = False
+        self._write(job, ANSWERED)
+        life.answers += ((answer, job),)
+        life.query.outcomes += (answer,)
+        self.told.outcome(life, now)
+
+    def _refused(self, job: Job, reason: str) -> None:
+        """A pool does not take a call: the router hears of it one way later."""
+        job.done_s = self.clock.now
+        way_s = self._way_back(job).delay_s if job.is_remote else 0.0
+        once(self.clock, self.clock.now + way_s, job.order, partial(self._failed, job, reason))
+
+    def _failed(self, job: Job, reason: str, now: float) -> None:
+        self._heard_of(job)
+        if not job.wanted:
+            self._over(job)
+            return
+        job.failure = reason
+        self._write(job, FAILED)
+        self._fail(job, now)
+
+    def time_out(self, job: Job, now: float) -> None:
+        """A call's patience is over; its log row is written when it has left its pool."""
+        job.failure = "timeout"
+        self.cancel(job, now)
+        self._fail(job, now)
+
+    def _fail(self, job: Job, now: float) -> None:
+        life = job.life
+        life.flying.remove(job)
+        job.wanted = False
+        life.query.outcomes += (Failed(job.call.pool, job.call.kind, job.failure, now),)
+        self.told.outcome(life, now)
+
+    # Calls that nobody waits for
+
+    def cancel(self, job: Job, now: float) -> None:
+        """Tell a pool to stop a call that nobody waits for any more: the message travels one way."""
+        job.wanted = False
+        self.unwanted[job.id] = job
+        if job.pool >= len(self.pools):
+            return
+        if not job.is_remote:
+            self._stop(job, now)
+        else:
+            way_s = self._way_back(job).delay_s
+            once(self.clock, now + way_s, job.order, partial(self._stop, job))
+
+    def _stop(self, job: Job, now: float) -> None:
+        if not isnan(job.submitted_s) and isnan(job.done_s):
+            self.pools[job.pool].cancel(job, now)
+
+    def _gone(self, job: Job, now: float) -> None:
+        """A call that nobody waits for has left its pool: what it used is used."""
+        if isnan(job.done_s):
+            job.done_s = now
+        self._heard_of(job)
+        self._over(job)
+
+    def _over(self, job: Job) -> None:
+        """A call that nobody waits for is over, maybe after the last query."""
+        del self.unwanted[job.id]
+        self.last_s = self.clock.now
+        self._write(job, FAILED if job.failure else CANCELLED)
+
+    def stop(self, lives: Sequence[Life], now: float) -> None:
+        """Time is up: what is under way is logged as far as it got."""
+        for pool in self.pools:
+            if isinstance(pool, Pool):
+                for replica in pool.replicas:
+                    replica.stop(now)
+        unwanted = list(self.unwanted.values())
+        flying = list(chain.from_iterable(life.flying for life in lives))
+        for job in (*unwanted, *flying):
+            if job.first_s > now:  # a hosted call's, known ahead
+                job.first_s = NOT_YET
+        for job in unwanted:
+            self._over(job)
+        for job in flying:
+            self._write(job, OPEN)
+
+    def _write(self, job: Job, fate: int) -> None:
+        """One row a call; a time that did not happen is NaN."""
+        self.log(
+            (
+                job.id,
+                job.life.row,
+                job.pool,
+                job.replica,
+                KINDS[job.call.kind],
+                fate,
+                self.words.number(job.failure) if job.failure else 0,
+                job.asked_s,
+                job.submitted_s,
+                job.started_s,
+                job.first_s,
+                job.done_s,
+                job.delivered_s,
+                job.prompt_tok,
+                job.output_tok if fate == ANSWERED else job.generated_tok,
+                job.preemptions,
+            )
+        )
+
+
+def _first_seen(job: Job, now: float) -> None:
+    job.first_seen_s = now
