@@ -105,7 +105,7 @@ class Calls:
             pool.submit(job, now)
         else:
             job.is_remote = True
-            job.streams = call.final or cls.at_once
+            job.streams = output > 1 and (call.final or cls.at_once)  # a lone token is the whole answer
             self.network.way(life.place, pool.place).send(life.prompt_bytes(prompt), job, now, self._at_pool)
         return job
 

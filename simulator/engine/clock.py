@@ -37,13 +37,16 @@ class Clock(Environment):
         """Let time pass until nothing is left, or until just before `until`, which is then the time."""
         queue: list[Any] = self._queue
         end_s = inf if until is None else until
-        while queue and queue[0][0] < end_s:
-            alarm = queue[0][3]
-            if type(alarm) is not Alarm:
+        while queue:
+            entry = heappop(queue)
+            now, _, _, alarm = entry
+            if now >= end_s or type(alarm) is not Alarm:
+                heappush(queue, entry)
+                if now >= end_s:
+                    break
                 self.step()
-                continue
-            self._now = now = heappop(queue)[0]
-            if alarm.due_s == now:  # else it has been set anew
+            elif alarm.due_s == now:  # else it has been set anew
+                self._now = now
                 alarm.due_s = None
                 alarm.ring(now)
         if until is not None:

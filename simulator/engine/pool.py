@@ -196,6 +196,8 @@ class Pool:
         raise AssertionError("calls of a shared queue are pulled")
 
     def _least_tokens(self, job: Job) -> int:
+        if len(self.live) == len(self.load_tok):
+            return self.load_tok.index(min(self.load_tok))
         return min(self.live, key=self.load_tok.__getitem__)
 
     def _least_calls(self, job: Job) -> int:

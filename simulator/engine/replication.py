@@ -21,7 +21,7 @@ from simulator.engine.view import SeenFleet, SeenPool, Telemetry
 from simulator.policies.core import Ask, Call, Drop, Finish, Query, Wait
 from simulator.workload.traffic import World
 
-PROGRESS_EVERY = 1024  # arrivals
+SETTLE_EVERY, PROGRESS_EVERY = 64, 1024  # arrivals
 ABSTENTIONS = ("abstain", "no answer")
 NO_CALL = Call("")  # of a prompt on its way to the router
 
@@ -95,9 +95,9 @@ class Replication:
         self.next_arrival = i = i + 1
         if i < len(self.rows):
             self.arrival.set(self.arrive_s[i], ARRIVAL + self.rows[i], now)
-        if not i % PROGRESS_EVERY:
+        if not i % SETTLE_EVERY:
             self.logs.settle()
-            if self.progress is not None:
+            if self.progress is not None and not i % PROGRESS_EVERY:
                 self.progress(i)
         self._begin(row, self.prompt_tok[row], now)
 
@@ -140,17 +140,17 @@ class Replication:
         decision = self.policy.decide(life.query, self.view)
         if isinstance(decision, Ask):
             for call in decision.calls:
-                for _ in range(call.samples):
-                    self._call(life, call, now)
+                self._call(life, call, now)
             if not life.flying and not life.ended:
                 raise PolicyError(f"{self.policy!r} asks nothing for query {life.row}, and no call is in flight")
             if decision.for_s is not None:
                 self._wake(life, decision.for_s, now)
         elif isinstance(decision, Finish):
-            job = next((job for answer, job in life.answers if answer is decision.answer), None)
-            if job is None or job.call.kind == "verify":
-                raise PolicyError(f"{self.policy!r} finishes query {life.row} with what is not one of its answers")
-            self._finish(life, job, now, now)
+            for answer, job in life.answers:
+                if answer is decision.answer and job.call.kind != "verify":
+                    self._finish(life, job, now, now)
+                    return
+            raise PolicyError(f"{self.policy!r} finishes query {life.row} with what is not one of its answers")
         elif isinstance(decision, Drop):
             reason = decision.reason
             self._give_up(life, now)
@@ -183,6 +183,8 @@ class Replication:
             raise PolicyError(f"{self.policy!r} {error}") from None
         if self.patience and life.cls in self.patience:
             self.patience[life.cls].watch_call(job, now)
+        if call.samples > 1:
+            self._call(life, call._replace(samples=call.samples - 1), now)
 
     def _give_up(self, life: Life, now: float) -> None:
         """Nobody waits for what is in flight."""

@@ -56,10 +56,15 @@ def test_a_slower_world_is_the_same_world(question: Scenario, simulate: Simulate
         np.testing.assert_array_equal(other[times], SLOWER * one[times])
         scaled = [*times, *WORTH.get(name, ())]
         pd.testing.assert_frame_equal(one.drop(columns=scaled), other.drop(columns=scaled), rtol=1e-12)
-    own_machines = (fast.tables.ledger["kind"].isin(["host", "replica", "station"])).to_numpy(bool)
-    for name in WORTH["ledger"]:  # four times the seconds at the same watts, grams and dollars a second
-        one, other = (result.tables.ledger[name].to_numpy(float)[own_machines] for result in (fast, slow))
-        np.testing.assert_array_equal(other, SLOWER * one)
+    for kinds, names, factor in (
+        (["host", "replica", "station"], WORTH["ledger"], SLOWER),  # the same watts, grams and dollars a second
+        (["hosted"], ["energy_j", "co2_g"], SLOWER),
+        (["hosted"], ["cost_usd"], 1),  # of a token, of a byte
+        (["link"], ["energy_j"], 1),
+    ):
+        one, other = (result.tables.ledger for result in (fast, slow))
+        rows = one["kind"].isin(kinds).to_numpy(bool)
+        np.testing.assert_array_equal(other.loc[rows, names], factor * one.loc[rows, names])
 
 
 # Names and order

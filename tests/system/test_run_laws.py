@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from system_laws import LAWS, Told
+from laws_of_accounts import LAWS_OF_ACCOUNTS
+from laws_of_calls import LAWS_OF_CALLS
 from system_scenarios import scenarios
+from system_told import Told
 from system_world import Scenario, built
 
 from simulator import run
@@ -18,7 +20,7 @@ CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function
 def check_laws(question: Scenario, folder: Path) -> None:
     system = built(question, folder)
     told = Told(question, system, run(system))
-    for law in LAWS:
+    for law in LAWS_OF_CALLS + LAWS_OF_ACCOUNTS:
         law(told)
 
 
