@@ -25,8 +25,8 @@ class Roofline:
     the matrix products, plus attention of the decodes, plus the larger of compute and memory time of the prompts'
     attention, plus two all-reduces a layer where the model is split. Of t tokens the achievable compute fraction is
     half of `prefill_frac` up to h = `prefill_half_tok`, then `prefill_frac` * t / (t + h): more tokens take more
-    time. Left out: sliding windows, imbalance between devices, contention of hosts: errs low there. Compute and
-    attention do not overlap: errs high for mixed passes.
+    time. Left out: imbalance between devices, contention of hosts (errs low). Layers with a sliding window count
+    as full ones, and compute and attention do not overlap (errs high).
     """
 
     device: Device = field(metadata=GIVEN)

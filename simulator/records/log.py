@@ -12,8 +12,8 @@ from numpy.typing import DTypeLike, NDArray
 class Log:
     """Rows of numbers, append-only, kept as doubles: 8 bytes a value.
 
-    `append(row)` takes a row, one number for each column. `dtypes` names the columns, in the order of a row's values, and
-    says what `columns` gives them as. Whole numbers are exact up to 2**53.
+    `append(row)` takes a row, one number for each column. `dtypes` names the columns, in the order of a row's values,
+    and says what `columns` gives them as. Whole numbers are exact up to 2**53.
     """
 
     __slots__ = ("_fresh", "_kept", "append", "dtypes")

@@ -1,7 +1,7 @@
 """How fast the simulator is, as ratios to SimPy's own M/M/1 in the same process: `make bench`.
 
-Prints calls/s, events per call, memory and the ratios, and writes bench.json. Every measurement has a process of its own, in
-which the yardstick runs before, between and after the rounds; medians are quoted, since machines are noisy.
+Prints calls/s, events per call, memory and the ratios, and writes bench.json. Every measurement has a process of its
+own, in which the yardstick runs before, between and after the rounds; medians are quoted, since machines are noisy.
 """
 
 from __future__ import annotations
