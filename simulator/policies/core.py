@@ -20,6 +20,7 @@ class Call(NamedTuple):
     kind: CallKind = "answer"
     samples: int = 1
     final: bool = False
+    stages: tuple[str, ...] = ("prefill", "decode")  # what is done at the pool, in order
 
 
 class Answer(NamedTuple):
@@ -59,6 +60,7 @@ class ClassFacts:
     deadline_s: float | None = None
     sensitivity: str | None = None
     modality: str = "text"
+    prefix: str | None = None  # queries with the same one begin with the same tokens
 
 
 class Query:

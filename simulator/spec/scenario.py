@@ -112,6 +112,8 @@ class ClassSpec(Spec):
     """Sent with each prompt beside its text (an image, say)."""
     sensitivity: str | None = None
     modality: str = "text"
+    prefix: str | None = None
+    """A name for what the class's prompts begin with, the same for all of them: a system prompt, say."""
     next_prompt: Literal["answer", "trace"] = "answer"
     """Of sessions: the next prompt grows by the answer really given, or is as the trace says."""
 

@@ -201,9 +201,8 @@ def main() -> None:
             f"{told['events_per_call']:.2f} events a call, {told['calls_per_query']:.2f} calls a query"
         )
     print(f"scaling        {max(costs) / min(costs):12.2f} x between the dearest and the cheapest of {list(scaling)}")
-    print(
-        f"memory         {found['memory_bytes_per_query']:12.0f} bytes a query, {large['peak_bytes'] / 1e9:.2f} GB at most"
-    )
+    grows, peak_gb = found["memory_bytes_per_query"], large["peak_bytes"] / 1e9
+    print(f"memory         {grows:12.0f} bytes a query, {peak_gb:.2f} GB at most")
     print(f"a run of {most}: {large['run_s']:.1f} s, saved in {large['save_s']:.1f} s")
     print("commands      ", ", ".join(f"{name} {value:.2f}" for name, value in found["commands"].items()))
 

@@ -60,7 +60,9 @@ def _class(scenario: Scenario, name: str, pools: Sequence[Built]) -> BuiltClass:
     if not has_lengths and not from_table:
         raise scenario.error(("workload", name), "give 'lengths': the arrivals bring none, and no table does")
     plan = ClassPlan(
-        facts=ClassFacts(name, spec.origin, spec.priority, spec.deadline_s, spec.sensitivity, spec.modality),
+        facts=ClassFacts(
+            name, spec.origin, spec.priority, spec.deadline_s, spec.sensitivity, spec.modality, spec.prefix
+        ),
         tasks=() if table is None else [table.tasks[task] for task in table.task.tolist()],
         confidence=tuple(_column(table.confidence if table else None, column) for column in columns),
         output_tok=tuple(_lengths(table.output_tok, column) if from_table and table else None for column in columns),
