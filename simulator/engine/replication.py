@@ -22,6 +22,7 @@ from simulator.policies.core import Ask, Call, Drop, Finish, Query, Wait
 from simulator.workload.traffic import World
 
 SETTLE_EVERY, PROGRESS_EVERY = 64, 1024  # arrivals
+MOST_DECISIONS = 100_000  # about one query: a policy that waits more often waits for ever
 ABSTENTIONS = ("abstain", "no answer")
 NO_CALL = Call("")  # of a prompt on its way to the router
 
@@ -169,6 +170,8 @@ class Replication:
     def _wake(self, life: Life, for_s: float, now: float) -> None:
         """Ask the policy again after `for_s`, unless it has been asked by then."""
         number = life.wake
+        if number > MOST_DECISIONS:
+            raise PolicyError(f"{self.policy!r} has been asked {number} times about query {life.row}, and waits again")
 
         def ring(now: float) -> None:
             if life.wake == number:
