@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from simulator.engine.plan import Plan
-from simulator.engine.replica import SPAN_COLUMNS
+from simulator.engine.span import SPAN_COLUMNS
 from simulator.records.log import Log
 
 QUERY_COLUMNS = {

@@ -19,12 +19,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
-from math import ceil, inf, sqrt
+from math import inf, nan
 from typing import NamedTuple
 
 from simulator.engine.clock import Alarm, Clock, tolerance_s
+from simulator.engine.decodes import Decodes, Entry
 from simulator.engine.job import Job
+from simulator.engine.span import passes_after
 from simulator.physics.step import FOREVER, StepModel
 
 IDLE, BETWEEN = 0, -1  # values of `passes` while no span is under way: at rest, and while one ends
@@ -39,19 +40,6 @@ class Limits:
     kv_tok: int | None = None
     block_tok: int = 16
     static: bool = False
-
-
-def passes_after(elapsed_s: float, first_s: float, growth_s: float) -> int:
-    """The smallest k >= 1 whose passes take at least `elapsed_s`."""
-    linear_s = first_s - growth_s / 2
-    root_s = sqrt(max(linear_s * linear_s + 2 * growth_s * elapsed_s, 0.0))
-    # Two ways to write the root of a quadratic: of each sign the one that loses no digits.
-    k = max(ceil(2 * elapsed_s / (linear_s + root_s) if linear_s > 0.0 else (root_s - linear_s) / growth_s), 1)
-    while k > 1 and (k - 1) * (first_s + growth_s * (k - 2) / 2) >= elapsed_s:
-        k -= 1
-    while k < FOREVER and k * (first_s + growth_s * (k - 1) / 2) < elapsed_s:
-        k += 1
-    return k
 
 
 Slowdown = Callable[[float], tuple[float, float]]  # time -> (factor on pass times, until when)
@@ -75,19 +63,16 @@ class Replica:
     __slots__ = (  # more attributes than Python keeps quickly in a dictionary
         "admissions",
         "alarm",
-        "base_tok",
         "batch",
         "batched_tok",
         "block_tok",
         "chunks",
         "clock",
-        "decoding",
         "done",
         "first",
         "first_s",
         "gone",
         "growth_s",
-        "index",
         "joined",
         "kv_tok",
         "leaving",
@@ -101,8 +86,8 @@ class Replica:
         "prefilling",
         "pulled",
         "reserved_tok",
-        "residues",
         "returned",
+        "running",
         "slowdown",
         "start_s",
         "static",
@@ -135,16 +120,13 @@ class Replica:
         self.returned: Callable[[Job, float], None] | None = None
         self.alarm = Alarm(clock, self._ended)
 
-        self.decoding: list[tuple[int, int, Job]] = []  # heap of (pass index after which it is done, order, job)
+        self.running = Decodes(limits.block_tok)
         self.prefilling: deque[Job] = deque()
-        self.index = 0  # passes so far
-        self.base_tok = 0  # sum over the decoding of (context - index): contexts are this + len(decoding) * index
-        self.residues = [0] * limits.block_tok  # how many of the decoding have base = r modulo the block
         self.reserved_tok = 0  # KV of the prefilling, in whole blocks
         self.admissions = 0
         self.pledged: tuple[Job, ...] = ()  # calls in a shared queue that it was woken for
         self.leaving = False  # a running call was cancelled
-        self.preempted: list[tuple[Job, tuple[int, int, Job] | None, int, int]] = []  # with what they were
+        self.preempted: list[tuple[Job, Entry | None, int, int]] = []  # with what they were
         self.preempted_at = -1  # in which pass
 
         self.passes = IDLE  # of the span under way
@@ -158,11 +140,11 @@ class Replica:
     @property
     def seqs(self) -> int:
         """Sequences running or being prefilled."""
-        return len(self.decoding) + len(self.prefilling)
+        return len(self.running.heap) + len(self.prefilling)
 
     def kv_used_tok(self) -> int:
         """KV tokens in use now, in whole blocks; of a span under way, as at its start."""
-        return self.reserved_tok + self._decoding_tok()
+        return self.reserved_tok + self.running.kv_tok()
 
     def can_join(self, job: Job, before: Collection[Job]) -> bool:
         """Whether `job` and those `before` it have seats and memory (as at this pass's start) when the pass ends."""
@@ -187,7 +169,7 @@ class Replica:
         passes = self.passes
         if passes == IDLE:
             self._begin(now, now)
-        elif passes > 0 and len(self.decoding) + len(self.prefilling) - len(self.joined) < self.max_seqs:
+        elif passes > 0 and self.seqs - len(self.joined) < self.max_seqs:
             self._cut(now)
 
     def cancel(self, job: Job, now: float) -> None:
@@ -218,17 +200,16 @@ class Replica:
         part = (elapsed - whole_s) / (self.first_s + self.growth_s * whole)
         grown = (seqs, context + seqs * whole, chunk, past + chunk * whole, pairs + chunk * chunk * whole)
         self.log((self.start_s + whole_s, elapsed - whole_s, part, *grown))
-        for end, _, job in self.decoding:
-            job.generated_tok = job.output_tok - (end - self.index - whole)
+        self.running.stop(whole)
         self.passes = IDLE
 
     # A span begins
 
     def _begin(self, start_s: float, now: float) -> None:
         """Admit who may join; then one event for as many passes as the batch stays the same."""
-        decoding, index = self.decoding, self.index
-        seqs = len(decoding)
-        context = self.base_tok + seqs * index
+        running = self.running
+        seqs = len(running.heap)
+        context = running.base_tok + seqs * running.index
         if context + seqs * (self.block_tok - 1) + self.reserved_tok > self.kv_tok:
             seqs, context = self._make_room(now)
         self.pledged = ()
@@ -238,9 +219,9 @@ class Replica:
             self.chunks = self.joined = ()
             passes, chunk, past, pairs = FOREVER, 0, 0, 0.0
         if seqs:
-            end, order, _ = decoding[0]
-            if end - index < passes:
-                passes = end - index
+            end, order, _ = running.heap[0]
+            if end - running.index < passes:
+                passes = end - running.index
         elif chunk:
             order = self.chunks[0][0].order
         else:
@@ -253,7 +234,7 @@ class Replica:
         if self.slowdown is not None:
             first_s, growth_s, passes = self._slow(self.slowdown, start_s, first_s, growth_s, passes)
         if context + seqs * (passes + self.block_tok - 2) + self.reserved_tok > self.kv_tok:
-            passes = self._passes_that_fit(passes)
+            passes = running.passes_within(self.kv_tok - self.reserved_tok, passes)
         self.passes, self.start_s, self.first_s, self.growth_s = passes, start_s, first_s, growth_s
         self.batch = (seqs, context, chunk, past, pairs)
         self.time_s = time_s = passes * (first_s + growth_s * (passes - 1) / 2)
@@ -286,7 +267,7 @@ class Replica:
             take = job.target_tok
             need = -(-take // self.block_tok) * self.block_tok
             free = self.kv_tok - self.reserved_tok - need
-            if context + seqs * (self.block_tok - 1) > free and self._decoding_tok() > free:
+            if context + seqs * (self.block_tok - 1) > free and self.running.kv_tok() > free:
                 break
             waiting.popleft()
             job.reserved_tok = need
@@ -349,7 +330,7 @@ class Replica:
             if passes < self.passes:
                 self.passes = passes
                 self.time_s = time_s = passes * (self.first_s + self.growth_s * (passes - 1) / 2)
-                order = self.decoding[0][1] if self.decoding else self.chunks[0][0].order
+                order = self.running.heap[0][1] if self.running.heap else self.chunks[0][0].order
                 self.alarm.set(self.start_s + time_s, order, now)
 
     def _send_back(self, job: Job, now: float) -> None:
@@ -357,7 +338,7 @@ class Replica:
         self.prefilling.remove(job)
         self.reserved_tok -= job.reserved_tok
         if job.started_s == self.start_s:
-            job.started_s = float("nan")
+            job.started_s = nan
         if job.cancelled:
             self.gone(job, now)
         else:
@@ -374,15 +355,7 @@ class Replica:
         passes = self.passes
         self.passes = BETWEEN
         self.log((self.start_s, self.time_s, passes, *self.batch))
-        self.index = index = self.index + passes
-        decoding = self.decoding
-        finished = []
-        while decoding and decoding[0][0] == index:
-            job = heappop(decoding)[2]
-            self.base_tok -= job.base_tok
-            self.residues[job.base_tok % self.block_tok] -= 1
-            job.generated_tok = job.output_tok
-            finished.append(job)
+        finished = self.running.advance(passes)
         for job, take in self.chunks:
             job.prefilled_tok += take * passes
             if job.prefilled_tok == job.target_tok:
@@ -407,52 +380,34 @@ class Replica:
         if left <= 0:
             finished.append(job)
             return
-        job.base_tok = base = job.target_tok + 1 - self.index
-        self.base_tok += base
-        self.residues[base % self.block_tok] += 1
-        heappush(self.decoding, (self.index + left, job.order, job))
+        self.running.join(job, job.target_tok + 1, left)
 
     def _let_go(self, now: float) -> None:
         """Drop the running calls that were cancelled."""
         self.leaving = False
-        for entry in [entry for entry in self.decoding if entry[2].cancelled]:
-            self._leave_decoding(entry)
+        for entry in self.running.which(lambda job: job.cancelled):
+            self.running.leave(entry)
             self.gone(entry[2], now)
         for job in [job for job in self.prefilling if job.cancelled]:
             self.prefilling.remove(job)
             self.reserved_tok -= job.reserved_tok
             self.gone(job, now)
 
-    def _leave_decoding(self, entry: tuple[int, int, Job]) -> None:
-        end, _, job = entry
-        self.decoding.remove(entry)
-        heapify(self.decoding)
-        self.base_tok -= job.base_tok
-        self.residues[job.base_tok % self.block_tok] -= 1
-        job.generated_tok = job.output_tok - (end - self.index)
-
     # Memory
-
-    def _decoding_tok(self, ahead: int = 0) -> int:
-        """KV that the decoding need in the pass `ahead` of the next one, in whole blocks: contexts rounded up."""
-        block = self.block_tok
-        index = self.index + ahead
-        padding = sum(n * (-(r + index) % block) for r, n in enumerate(self.residues) if n)
-        return self.base_tok + len(self.decoding) * index + padding
 
     def _make_room(self, now: float) -> tuple[int, int]:
         """Preempt the last admitted until the next pass has its blocks; gives what is left: sequences and contexts."""
-        while self._decoding_tok() + self.reserved_tok > self.kv_tok:
+        while self.running.kv_tok() + self.reserved_tok > self.kv_tok:
             entry = None
             if self.prefilling:
                 job = self.prefilling.pop()
                 self.reserved_tok -= job.reserved_tok
             else:
-                entry = max(self.decoding, key=lambda entry: entry[2].admitted)
-                self._leave_decoding(entry)
+                entry = self.running.last_admitted()
+                self.running.leave(entry)
                 job = entry[2]
-            if self.preempted_at != self.index:
-                self.preempted_at, self.preempted = self.index, []
+            if self.preempted_at != self.running.index:
+                self.preempted_at, self.preempted = self.running.index, []
             self.preempted.append((job, entry, job.target_tok, job.prefilled_tok))
             job.target_tok = job.prompt_tok + job.generated_tok
             job.prefilled_tok = 0
@@ -460,17 +415,17 @@ class Replica:
             self._queue_first(job)
             if self.returned is not None:
                 self.returned(job, now)
-        return len(self.decoding), self.base_tok + len(self.decoding) * self.index
+        return len(self.running.heap), self.running.context_tok()
 
     def _was_just_preempted(self, job: Job, now: float) -> bool:
         """Whether `job` was preempted within the tolerance, at the start of the span under way."""
-        if self.passes <= 0 or self.preempted_at != self.index or now - self.start_s > tolerance_s(now):
+        if self.passes <= 0 or self.preempted_at != self.running.index or now - self.start_s > tolerance_s(now):
             return False
         return any(other is job for other, _, _, _ in self.preempted)
 
     def _take_back(self) -> None:
         """Undo the preemptions of this very moment: a cancel that ties with them frees its blocks first."""
-        while self.preempted_at == self.index and self.preempted:
+        while self.preempted_at == self.running.index and self.preempted:
             job, entry, target_tok, prefilled_tok = self.preempted.pop()
             if job not in self.waiting:
                 continue  # another replica has pulled it
@@ -481,29 +436,4 @@ class Replica:
                 self.prefilling.append(job)
                 self.reserved_tok += job.reserved_tok
             else:
-                heappush(self.decoding, entry)
-                self.base_tok += job.base_tok
-                self.residues[job.base_tok % self.block_tok] += 1
-
-    def _passes_that_fit(self, passes: int) -> int:
-        """How many of the next `passes` passes find their blocks: at least one does."""
-        fit, too_many = 1, passes + 1
-        while too_many - fit > 1:
-            middle = (fit + too_many) // 2
-            if self._decoding_tok(middle - 1) + self.reserved_tok <= self.kv_tok:
-                fit = middle
-            else:
-                too_many = middle
-        return fit
-
-
-SPAN_COLUMNS = (
-    "start_s",
-    "time_s",
-    "passes",
-    "decode_seqs",
-    "context_tok",
-    "chunk_tok",
-    "chunk_past_tok",
-    "chunk_pairs",
-)
+                self.running.come_back(entry)

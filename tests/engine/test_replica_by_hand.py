@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stepping import Wish
 
-from simulator.engine.replica import Limits, passes_after
+from simulator.engine.replica import Limits
+from simulator.engine.span import passes_after
 
 ONE_S = Affine(pass_s=1.0)
 

@@ -7,6 +7,7 @@ from math import exp, inf
 from statistics import NormalDist
 from typing import Any
 
+from simulator.engine.clock import ATTEMPTS
 from simulator.engine.job import Job
 from simulator.engine.pool import HostedPlan, PoolFacts, PoolPlan, Uniform
 from simulator.engine.replica import Limits, Slowdown
@@ -222,7 +223,7 @@ class _ProfileLatency:
     hosted: Hosted
 
     def __call__(self, job: Job, uniform: Uniform) -> tuple[float, float]:
-        hosted, query, attempt = self.hosted, job.life.row, job.life.calls
+        hosted, query, attempt = self.hosted, job.life.row, job.order % ATTEMPTS
         first_s = hosted.ttft_median_s * exp(hosted.ttft_sigma * _normal(uniform("hosted-ttft", query, attempt)))
         rate = hosted.rate_median_tok_per_s * exp(hosted.rate_sigma * _normal(uniform("hosted-rate", query, attempt)))
         return first_s, first_s + (job.output_tok - 1) / rate
