@@ -70,7 +70,7 @@ class Logs:
 
     queries: Log
     calls: Log
-    spans: Sequence[Sequence[Log]]
+    spans: Sequence[list[Log]]
     transfers: Sequence[Log]
     visits: Sequence[Log]
     words: Words

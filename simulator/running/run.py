@@ -67,20 +67,24 @@ def _replicate(system: System, number: int, progress: Progress | None) -> tuple[
     world = system.world(number)
     one = Replication(system.plan, world, uniform(system.scenario.spec.seed, number))
     logs = one.run(None if progress is None else lambda came: progress(number, came))
-    calls = calls_table(system, world, logs)
-    queries = queries_table(system, world, logs, calls)
-    calls["accepted"] = calls["call"].isin(logs.queries.columns()["call"])
-    seen = window(queries, one.end_s, system.scenario.spec.run.warmup_s)
+    end_s = one.end_s
+    del one  # its lists are as large as the tables
     metered = {
         (pool, replica): drawn(system, pool, log)
         for pool, spans in enumerate(logs.spans)
         for replica, log in enumerate(spans)
     }
+    for spans in logs.spans:
+        spans.clear()  # metered, they are told
+    calls = calls_table(system, world, logs)
+    queries = queries_table(system, world, logs, calls)
+    calls["accepted"] = calls["call"].isin(logs.queries.columns()["call"])
+    seen = window(queries, end_s, system.scenario.spec.run.warmup_s)
     tables = {
         "queries": queries,
         "calls": calls,
-        "ledger": ledger(system, logs, calls, metered, seen, one.end_s),
-        "timeline": timeline(system, logs, calls, metered, one.end_s),
+        "ledger": ledger(system, logs, calls, metered, seen, end_s),
+        "timeline": timeline(system, logs, calls, metered, end_s),
     }
     for name, table in tables.items():
         table.insert(0, "replication", number)
