@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from simulator.policies.core import Answer, Ask, Call, Decision, Drop, Finish, FleetView, Query
-from simulator.spec.refs import PoolName
+from simulator.spec.refs import PoolName, VerifierName
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Cascade:
 
     order: tuple[PoolName, ...]
     accept: float | dict[PoolName, float]
-    verifier: PoolName | None = None
+    verifier: VerifierName | None = None
     _asks: dict[str, Ask] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -127,8 +127,10 @@ QualityRef = Annotated[str, AfterValidator(_quality), _written]
 """A quality profile's name, or a YAML file; `Library.path("quality", ...)` opens either."""
 
 HostRef = Annotated[str, _among(lambda names: names.hosts, "hosts")]
-PoolName = Annotated[str, _among(lambda names: (*names.pools, *names.verifiers), "fleet")]
-"""A pool, or a verifier: what a call can go to."""
+PoolName = Annotated[str, _among(lambda names: names.pools, "fleet")]
+"""A pool: what gives answers."""
+VerifierName = Annotated[str, _among(lambda names: names.verifiers, "verifiers")]
+"""A verifier: what looks at answers."""
 
 DataFile = Annotated[str, AfterValidator(_data_file), _written]
 """An existing file: absolute, beside the scenario, or under the folder that MULTILLM_DATA names."""

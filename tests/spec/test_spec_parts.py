@@ -89,7 +89,12 @@ def test_positions_reach_into_parts(write: Write) -> None:
         load(write(text))
 
 
-def test_a_verifier_can_be_called_as_a_pool_can(write: Write) -> None:
+def test_a_verifier_gives_no_answers(write: Write) -> None:
+    with pytest.raises(SpecError, match="no 'judge' in fleet"):
+        load(write(), ["verifiers={judge: {time_s: 1}}", "policy.order.0=judge"])
+
+
+def test_a_verifier_looks_at_answers(write: Write) -> None:
     spec = load(write(), ["verifiers={judge: {time_s: 1}}", "policy.verifier=judge"]).spec
     assert spec.policy.args["verifier"] == "judge"
 
