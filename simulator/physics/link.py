@@ -24,13 +24,6 @@ def propagation_s(link: Link) -> float:
     return link.rtt_s / 2
 
 
-def transfer_s(link: Link, up_bytes: float = 0.0, down_bytes: float = 0.0) -> float:
-    """Seconds on an empty link from the first bit sent to the last received; first up, then down."""
-    up_s = propagation_s(link) + up_bytes / link.up_bytes_per_s if up_bytes else 0.0
-    down_s = propagation_s(link) + down_bytes / link.down_bytes_per_s if down_bytes else 0.0
-    return up_s + down_s
-
-
 def energy_j(link: Link, up_bytes: Floats, down_bytes: Floats) -> LinkEnergy:
     """Joules of transfers of so many bytes.
 

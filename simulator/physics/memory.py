@@ -1,4 +1,4 @@
-"""Bytes of weights and of the KV cache, and whether they fit on a device."""
+"""Bytes of weights and of the KV cache, and of the memory that they may take."""
 
 from __future__ import annotations
 
@@ -10,10 +10,6 @@ from numpy.typing import NDArray
 from simulator.physics.values import Device, Model
 
 Floats = NDArray[np.float64]
-
-
-class DoesNotFit(ValueError):  # noqa: N818
-    """Weights, or weights and one token of KV cache, are larger than the memory there is."""
 
 
 class Format(NamedTuple):
@@ -76,23 +72,9 @@ def kv_bytes_per_tok(model: Model) -> float:
     return 2 * model.layers * model.kv_heads * model.head_dim * model.kv_value_bytes
 
 
-def kv_capacity_tok(
-    device: Device, model: Model, tensor_parallel: int = 1, weights: str | None = None, share: float = 1.0
-) -> int:
-    """Tokens of KV cache that fit beside the weights on `share` of the memory of the devices of one replica.
-
-    What the engine may use of the memory and what it takes itself are facts of the device. Raises DoesNotFit, with
-    the bytes needed and the bytes there, if not even one token fits.
-    """
-    needed = weight_bytes(model, weights or model.weights)
-    there = tensor_parallel * share * (device.memory_bytes * device.memory_frac - device.runtime_bytes)
-    tok = int((there - needed) // kv_bytes_per_tok(model))
-    if tok < 1:
-        devices = f"'{device.name}'" if tensor_parallel == 1 else f"{tensor_parallel} x '{device.name}'"
-        raise DoesNotFit(
-            f"{needed:.1e} bytes of weights do not fit in the usable {max(there, 0.0):.1e} bytes of {devices}"
-        )
-    return tok
+def usable_bytes(device: Device, devices: int) -> float:
+    """Memory of so many devices that weights and KV cache may take: what the engine may use, less what it takes."""
+    return devices * (device.memory_bytes * device.memory_frac - device.runtime_bytes)
 
 
 def _end_params(model: Model) -> float:

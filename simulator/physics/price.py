@@ -1,4 +1,4 @@
-"""Dollars of calls and of hardware."""
+"""Dollars of calls at hosted APIs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,3 @@ def call_usd(hosted: Hosted, prompt_tok: Floats, output_tok: Floats) -> Floats:
     """Dollars of calls at a hosted API, (n,): prompt and output tokens at their prices, and the price of a call."""
     tokens_usd = hosted.price_in_usd_per_tok * prompt_tok + hosted.price_out_usd_per_tok * output_tok
     return tokens_usd + hosted.price_usd_per_call
-
-
-def hire_usd(usd_per_s: float, devices: int, time_s: float) -> float:
-    """Dollars of own or hired devices: they cost the same idle and at work."""
-    return usd_per_s * devices * time_s

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from simulator.engine.build import System
 from simulator.engine.logs import Logs
 from simulator.metrics.facts import Window
+from simulator.physics.link import energy_j as transfer_j
 from simulator.physics.power import prefill_share
 from simulator.physics.step import Spans
 from simulator.physics.values import weakest
@@ -179,13 +180,14 @@ def _replicas(system: System, metered: Mapping[tuple[int, int], Drawn], part: Pa
 
 def _links(system: System, logs: Logs, part: Part) -> Iterator[dict[str, Any]]:
     for i, (link, plan) in enumerate(zip(system.links, system.plan.links, strict=True)):
-        ways = (("up", link.energy_up_j_per_byte), ("down", link.energy_down_j_per_byte))
         grid = system.grid(plan.between[0])
-        for j, (way, j_per_byte) in enumerate(ways):
+        for j, way in enumerate(("up", "down")):
             columns = logs.transfers[2 * i + j].columns()
             start_s, time_s, size = (np.asarray(columns[name], np.float64) for name in ("start_s", "time_s", "bytes"))
             inside = part.holds(start_s)
-            energy = size * (j_per_byte + link.network_j_per_byte) * inside
+            size = size * inside
+            radio_j, network_j = transfer_j(link, *((size, 0.0 * size) if way == "up" else (0.0 * size, size)))
+            energy = radio_j + network_j
             energy_j = float(np.sum(energy))
             yield _row(
                 part,
@@ -198,7 +200,7 @@ def _links(system: System, logs: Logs, part: Part) -> Iterator[dict[str, Any]]:
                 it_energy_j=energy_j,
                 energy_j=energy_j,
                 co2_g=float(np.sum(energy * grid.carbon_g_per_j.mean(start_s, start_s))),
-                bytes=float(np.sum(size * inside)),
+                bytes=float(np.sum(size)),
                 evidence=weakest(link.evidence[key] for key in (f"energy_{way}_j_per_byte", "network_j_per_byte")),
             )
 

@@ -4,10 +4,9 @@ from physics_examples import shipped, tiny_device, tiny_model
 
 from simulator.physics.memory import (
     FORMATS,
-    DoesNotFit,
     format_of,
     kv_bytes_per_tok,
-    kv_capacity_tok,
+    usable_bytes,
     weight_bytes,
     weight_read_bytes,
 )
@@ -57,18 +56,10 @@ def test_experts_touched_are_those_of_drawing_them():
     assert touched == pytest.approx(np.mean(drawn), abs=4 * np.std(drawn) / np.sqrt(len(drawn)))
 
 
-def test_kv_takes_what_the_weights_leave():
+def test_engines_use_a_part_of_the_memory_less_what_they_take():
     device = tiny_device(memory_gb=1000e-9, runtime_gb=100e-9, memory_frac=0.9)
-    assert kv_capacity_tok(device, tiny_model()) == (900 - 100 - 60) // 12
-    assert kv_capacity_tok(device, tiny_model(), tensor_parallel=2) == (2 * 800 - 60) // 12
-    assert kv_capacity_tok(device, tiny_model(), share=0.5) == (400 - 60) // 12
-
-
-def test_what_does_not_fit_says_by_how_much():
-    with pytest.raises(
-        DoesNotFit, match=r"1\.6e\+10 bytes of weights do not fit in .* bytes of 'jetson-orin-nano-super'"
-    ):
-        kv_capacity_tok(shipped("devices", "jetson-orin-nano-super"), shipped("models", "llama-3.1-8b"))
+    assert usable_bytes(device, 1) == pytest.approx(900 - 100)
+    assert usable_bytes(device, 2) == pytest.approx(2 * 800)
 
 
 def test_unknown_weights_are_named():

@@ -2,15 +2,14 @@ import numpy as np
 import pytest
 from physics_examples import shipped
 
-from simulator.physics import carbon, link, price
+from simulator.physics import link, price
 from simulator.physics.link import between
 
 
 def test_a_link_is_its_propagation_and_its_bytes():
     lte = shipped("links", "lte")
     assert link.propagation_s(lte) == pytest.approx(0.0445)
-    assert link.transfer_s(lte, up_bytes=31.2e6 / 8) == pytest.approx(1.0445)
-    assert link.transfer_s(lte, up_bytes=1.0, down_bytes=117.3e6 / 8) == pytest.approx(1.089, rel=1e-5)
+    assert (lte.up_bytes_per_s, lte.down_bytes_per_s) == (pytest.approx(31.2e6 / 8), pytest.approx(117.3e6 / 8))
 
 
 def test_bytes_cost_joules_in_the_radio_and_in_the_network():
@@ -31,9 +30,9 @@ def test_a_call_costs_its_tokens():
 
 
 def test_hired_devices_cost_by_the_hour():
-    assert price.hire_usd(shipped("devices", "h100-sxm").price_usd_per_s, 8, 1800.0) == pytest.approx(8 * 2.95 / 2)
+    assert shipped("devices", "h100-sxm").price_usd_per_s * 8 * 1800.0 == pytest.approx(8 * 2.95 / 2)
 
 
 def test_a_kilowatt_hour_in_poland_is_662_grams():
     g_per_j = shipped("regions", "PL").carbon_g_per_j
-    assert carbon.co2_g(np.array([3.6e6]), g_per_j, pue=1.5)[0] == pytest.approx(1.5 * 661.9)
+    assert 3.6e6 * g_per_j == pytest.approx(661.9)

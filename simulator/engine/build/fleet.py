@@ -12,7 +12,7 @@ from simulator.engine.job import Job
 from simulator.engine.pool import HostedPlan, PoolFacts, PoolPlan, Uniform
 from simulator.engine.replica import Limits, Slowdown
 from simulator.physics import values
-from simulator.physics.memory import kv_bytes_per_tok, weight_bytes
+from simulator.physics.memory import kv_bytes_per_tok, usable_bytes, weight_bytes
 from simulator.physics.roofline import Roofline
 from simulator.physics.signal import Signal
 from simulator.physics.step import StepModel
@@ -112,7 +112,7 @@ def _memory(
     found: dict[str, tuple[int, str]] = {}
     for host in hosts.values():
         guests = [name for name in homes for home in homes[name] if home == host.name]
-        room = host.devices * (host.device.memory_bytes * host.device.memory_frac - host.device.runtime_bytes)
+        room = usable_bytes(host.device, host.devices)
         what = f"{room:.3g} bytes that the engine may use on {host.devices} x {host.device.name!r}"
         left = room
         for name in guests:

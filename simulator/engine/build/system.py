@@ -12,7 +12,7 @@ from simulator.engine.build.fleet import Built, Host, fleet, signal
 from simulator.engine.build.policies import policy
 from simulator.engine.plan import LinkPlan, Plan, StationPlan
 from simulator.physics import values
-from simulator.physics.link import between
+from simulator.physics.link import between, propagation_s
 from simulator.physics.signal import Signal
 from simulator.physics.values import Link
 from simulator.spec.load import Scenario
@@ -116,7 +116,7 @@ def _link_plan(name: str, spec: LinkSpec, link: Link) -> LinkPlan:
         spec.between,
         link.up_bytes_per_s,
         link.down_bytes_per_s,
-        link.rtt_s / 2,
+        propagation_s(link),
         spec.sharing == "per_user",
         tuple(zip(changes.times_s, changes.values, strict=True)) if spec.bandwidth else (),
     )
