@@ -12,16 +12,18 @@ from simulator.spec.profiles import Evidence
 Floats = NDArray[np.float64]
 
 
-def decode_w(device: Device, decode_seqs: Floats) -> Floats:
-    """Watts of one device while so many sequences decode, (n,): a share of the TDP, linear in log2 of the sequences."""
-    doublings = np.log2(np.maximum(decode_seqs, 1.0))
-    frac = device.decode_power_at_1_frac + device.decode_power_per_doubling_frac * doublings
+def busy_w(device: Device, memory_use: Floats, compute_use: Floats) -> Floats:
+    """Watts of one device at work, (n,), by the fractions of its bandwidth and of its peak that it uses.
+
+    What works draws a floor; what moves bytes and multiplies comes on top, up to the TDP. Batches draw more because
+    they multiply more in the same time; devices that wait for each other or for launches draw less.
+    """
+    frac = (
+        device.active_power_frac
+        + device.memory_power_frac * np.minimum(memory_use, 1.0)
+        + device.compute_power_frac * np.minimum(compute_use, 1.0)
+    )
     return device.tdp_w * np.minimum(frac, 1.0)
-
-
-def prefill_w(device: Device) -> float:
-    """Watts of one device in a pass of prompt tokens; as measured for 512 or more of them, so high for fewer."""
-    return device.tdp_w * device.prefill_power_frac
 
 
 def prefill_share(spans: Spans) -> Floats:
@@ -29,22 +31,19 @@ def prefill_share(spans: Spans) -> Floats:
     return spans.chunk_tok / np.maximum(spans.chunk_tok + spans.decode_seqs, 1.0)
 
 
-def busy_w(device: Device, spans: Spans) -> Floats:
-    """Mean watts of one device during spans, (n,); a mixed pass draws the two powers in proportion to its tokens."""
-    share = prefill_share(spans)
-    return share * prefill_w(device) + (1 - share) * decode_w(device, spans.decode_seqs)
+def energy_above_idle_j(
+    device: Device, devices: int, flop_per_s: float, time_s: Floats, flop: Floats, moved_bytes: Floats
+) -> Floats:
+    """Joules, beyond what they draw idle, of so many devices that work so long, multiply and move so much, (n,).
 
-
-def energy_above_idle_j(device: Device, devices: int, spans: Spans) -> Floats:
-    """Joules of spans on so many devices beyond what they draw idle, (n,).
-
-    Idle watts are the host's, counted once whether it works or not. A power below idle can only be a flaw of the
-    profile and counts as idle.
+    `flop_per_s` is the peak of one device for these numbers. Idle watts are the host's, counted once whether it works
+    or not. A power below idle can only be a flaw of the profile and counts as idle.
     """
-    return devices * spans.time_s * np.maximum(busy_w(device, spans) - device.idle_w, 0.0)
+    seconds = np.where(time_s > 0, time_s, 1.0) * devices
+    watts = busy_w(device, moved_bytes / (seconds * device.bandwidth_bytes_per_s), flop / (seconds * flop_per_s))
+    return devices * time_s * np.maximum(watts - device.idle_w, 0.0)
 
 
 def power_evidence(device: Device) -> Evidence:
     """The weakest evidence of the numbers that make a device's power at work; fractions stand for the TDP too."""
-    keys = ("idle_w", "prefill_power_frac", "decode_power_at_1_frac")
-    return weakest(device.evidence[key] for key in keys)
+    return weakest(device.evidence[key] for key in ("idle_w", "active_power_frac", "memory_power_frac"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from simulator.spec.profiles import (
     EVIDENCE,
     DeviceProfile,
+    EngineProfile,
     Evidence,
     HostedProfile,
     LinkProfile,
@@ -31,25 +32,36 @@ class Device:
     bandwidth_bytes_per_s: float
     peak_fp16_flop_per_s: float
     peak_fp8_flop_per_s: float | None
+    peak_int8_op_per_s: float | None
+    peak_fp4_flop_per_s: float | None
     tdp_w: float
     idle_w: float
     host_idle_w: float
-    prefill_power_frac: float
-    decode_power_at_1_frac: float
-    decode_power_per_doubling_frac: float
     price_usd_per_s: float
+    load_bytes_per_s: float | None
+    bare_idle_w: float | None
+    embodied_g: float | None
+    life_s: float
+    battery_j: float | None
+    throttle_after_s: float | None
+    throttle_factor: float
+    cool_s: float
+    interconnect_bytes_per_s: float | None
     bandwidth_frac: float
     prefill_frac: float
     prefill_fp8_frac: float | None
+    prefill_fp4_frac: float | None
     prefill_half_tok: float
     attention_frac: float
     pass_overhead_s: float
     layer_overhead_s: float
     seq_overhead_s: float
     allreduce_s: float
-    interconnect_bytes_per_s: float | None
     runtime_bytes: float
     memory_frac: float
+    active_power_frac: float
+    memory_power_frac: float
+    compute_power_frac: float
     evidence: EvidenceOf = field(repr=False)
 
 
@@ -120,9 +132,12 @@ def weakest(kinds: Iterable[Evidence]) -> Evidence:
     return max(kinds, key=EVIDENCE.index)
 
 
-def device(profile: DeviceProfile) -> Device:
-    """The device of this profile in base units."""
-    return _value(Device, profile)
+def device(profile: DeviceProfile, layers: Sequence[EngineProfile] = ()) -> Device:
+    """A device under an engine, in base units: what the device's profile does not give is the first layer's that does.
+
+    `layers` are as from `Library.layers`.
+    """
+    return _value(Device, profile, *layers)
 
 
 def model(profile: ModelProfile) -> Model:
@@ -151,13 +166,17 @@ def overridden(link: Link, numbers: Mapping[str, float]) -> Link:
     return replace(link, **given)
 
 
-def _value(cls: type[V], profile: Profile) -> V:
+def _value(cls: type[V], *profiles: Profile) -> V:
+    """A value whose fields are from the first of the profiles that gives them, each with its evidence."""
     values: dict[str, Any] = {}
     evidence: dict[str, Evidence] = {}
-    for key, value in profile:
-        name, factor = to_base(key, 1.0)
-        is_quantity = isinstance(value, float) and factor != 1.0
-        values[name] = value * factor if is_quantity else value
-        evidence[name] = profile.evidence(key)
+    for profile in reversed(profiles):
+        for key, value in profile:
+            name, factor = to_base(key, 1.0)
+            if value is None and name in values:
+                continue
+            is_quantity = isinstance(value, float) and factor != 1.0
+            values[name] = value * factor if is_quantity else value
+            evidence[name] = profile.evidence(key)
     wanted = {f.name for f in fields(cls)} - {"evidence"}
     return cls(**{name: values[name] for name in wanted}, evidence={name: evidence[name] for name in wanted})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.physics.memory import kv_bytes_per_tok, weight_read_bytes
+from simulator.physics.memory import format_of, kv_bytes_per_tok, weight_read_bytes
 from simulator.physics.power import energy_above_idle_j
 from simulator.physics.step import Meter, Spans
 from simulator.physics.values import Device, Model
@@ -38,9 +38,17 @@ def moved_bytes(model: Model, weights: str, spans: Spans) -> Floats:
     return spans.passes * weight_read_bytes(model, weights, tokens) + kv
 
 
+def peak_flop_per_s(device: Device, weights: str) -> float:
+    """Peak of one device in the numbers that these weights multiply in; fp16 where it has no faster one."""
+    fp8 = device.peak_fp8_flop_per_s if format_of(weights).fp8_math else None
+    return fp8 or device.peak_fp16_flop_per_s
+
+
 def meter(device: Device, model: Model, devices: int, weights: str, spans: Spans) -> Meter:
     """What spans of this model drew on so many of these devices: the same for every step model, given its times."""
-    return Meter(energy_above_idle_j(device, devices, spans), flop(model, spans), moved_bytes(model, weights, spans))
+    done, moved = flop(model, spans), moved_bytes(model, weights, spans)
+    peak = peak_flop_per_s(device, weights)
+    return Meter(energy_above_idle_j(device, devices, peak, spans.time_s, done, moved), done, moved)
 
 
 def _sum(spans: Spans, first: Floats, growth: Floats) -> Floats:

@@ -11,6 +11,7 @@ from simulator.spec.errors import Problem, SpecError, near
 from simulator.spec.messages import checked
 from simulator.spec.profiles import (
     DeviceProfile,
+    EngineProfile,
     HostedProfile,
     LinkProfile,
     ModelProfile,
@@ -19,18 +20,21 @@ from simulator.spec.profiles import (
 )
 from simulator.spec.reader import display, read_yaml
 
-Kind = Literal["devices", "links", "models", "hosted", "regions", "workloads", "quality"]
+Kind = Literal["devices", "engines", "links", "models", "hosted", "regions", "workloads", "quality"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _PROFILES: dict[
     Kind, type[Profile]
 ] = {  # the kinds whose shape `spec` knows; readers of the others stand with their layer
     "devices": DeviceProfile,
+    "engines": EngineProfile,
     "links": LinkProfile,
     "models": ModelProfile,
     "hosted": HostedProfile,
     "regions": RegionProfile,
 }
+ANY_ENGINE = "any"
+"""The engine profile that has every key: what is assumed of an engine that nobody measured."""
 _SUFFIXES = (".yaml", ".yml")
 P = TypeVar("P", bound=Profile)
 
@@ -68,6 +72,8 @@ class Library:
     @overload
     def read(self, kind: Literal["devices"], name: str) -> DeviceProfile: ...
     @overload
+    def read(self, kind: Literal["engines"], name: str) -> EngineProfile: ...
+    @overload
     def read(self, kind: Literal["links"], name: str) -> LinkProfile: ...
     @overload
     def read(self, kind: Literal["models"], name: str) -> ModelProfile: ...
@@ -83,6 +89,21 @@ class Library:
         if (kind, name) not in self._read:
             self._read[kind, name] = read_profile(_PROFILES[kind], self.path(kind, name))
         return self._read[kind, name]
+
+    def layers(self, device: DeviceProfile, engine: str | None = None) -> list[EngineProfile]:
+        """What an engine (default: the device's own) achieves on a device, the most particular profile first.
+
+        That is of the device, of its family, of the engine on whatever device, and of any engine. SpecError with near
+        names for an engine that has none of the first three.
+        """
+        engine = engine or device.engine
+        named = [name for name in (f"{engine}-{device.name}", f"{engine}-{device.family}", engine) if self._has(name)]
+        if not named:
+            raise SpecError(self.missing("engines", engine))
+        return [self.read("engines", name) for name in dict.fromkeys([*named, ANY_ENGINE])]
+
+    def _has(self, engine: str) -> bool:
+        return any((folder / f"{engine}.yaml").is_file() for folder in self.where("engines"))
 
 
 def read_profile(cls: type[P], path: Path) -> P:

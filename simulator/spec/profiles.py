@@ -50,53 +50,93 @@ class Profile(Spec):
         return self
 
 
-class DeviceProfile(Profile):
-    """A GPU, an edge box or a phone SoC. Peaks are dense; achievable fractions are those of the engine named."""
+class Achieved(Profile):
+    """What an engine achieves on a device, and what the device then draws: fractions of peaks, overheads, power.
+
+    A key that is not given is taken from the next, less particular profile: see `Library.layers`.
+    """
+
+    bandwidth_frac: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Achievable fraction of the bandwidth in decode (eta)."""
+    prefill_frac: Annotated[float, Field(gt=0, le=1.2)] | None = None
+    """Achievable fraction of the fp16 peak in passes of many tokens."""
+    prefill_fp8_frac: Annotated[float, Field(gt=0, le=1.2)] | None = None
+    """The same of the fp8 peak, where weights multiply in fp8."""
+    prefill_fp4_frac: Annotated[float, Field(gt=0, le=1.2)] | None = None
+    """The same of the fp4 peak, where weights multiply in fp4."""
+    prefill_half_tok: NonNegative | None = None
+    """Tokens up to which a pass reaches half of `prefill_frac`; t tokens beyond reach t / (t + this) of it."""
+    attention_frac: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Achievable fraction of the fp16 peak in the attention of prompts."""
+    pass_overhead_ms: NonNegative | None = None
+    """Fixed time of a pass, whatever the model: scheduler, sampling."""
+    layer_overhead_us: NonNegative | None = None
+    """Fixed time of a layer in a pass: launches, small kernels."""
+    seq_overhead_us: NonNegative | None = None
+    """Time of a pass for each sequence that decodes: sampling, detokenising, scheduling."""
+    allreduce_us: NonNegative | None = None
+    """Latency of one small all-reduce between devices of a host."""
+    runtime_gb: NonNegative | None = None
+    """Memory that the engine itself takes on each device."""
+    memory_frac: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Fraction of the memory that the engine may use."""
+    active_power_frac: Share | None = None
+    """Power of a device that works, before what it moves and multiplies, as a fraction of the TDP."""
+    memory_power_frac: Share | None = None
+    """What it draws on top of that at its full bandwidth, as a fraction of the TDP."""
+    compute_power_frac: Share | None = None
+    """What it draws on top of that at its full fp16 peak, as a fraction of the TDP; the sum is capped at the TDP."""
+
+
+class EngineProfile(Achieved):
+    """An inference engine on all devices, on those of a `family`, or on one `device`, as its name says."""
+
+    engine: str
+    family: str | None = None
+    device: str | None = None
+
+
+class DeviceProfile(Achieved):
+    """A GPU, an edge box or one unit of a phone SoC: facts. Peaks are dense.
+
+    What an engine achieves on it is in `profiles/engines`; a key given here wins over those.
+    """
 
     kind: Literal["datacenter", "workstation", "edge", "phone", "laptop", "cpu"]
-    engine: str = ""
-    """The inference engine that the achievable fractions and overheads are of."""
+    family: str
+    """Devices on which engines achieve about the same fractions: hopper, ada, apple, jetson, snapdragon-npu, ..."""
+    engine: str
+    """The engine that runs on it where the pool names none."""
+    year: Annotated[int, Field(ge=1990, le=2100)] | None = None
     memory_gb: Positive
     bandwidth_gb_per_s: Positive
     peak_fp16_tflop_per_s: Positive
     peak_fp8_tflop_per_s: Positive | None = None
     peak_int8_top_per_s: Positive | None = None
+    peak_fp4_tflop_per_s: Positive | None = None
     tdp_w: Positive
+    bare_idle_w: NonNegative | None = None
+    """Watts with no model loaded; `idle_w` where it is not given."""
     idle_w: NonNegative
     """Watts with the model loaded and nothing to do."""
     host_idle_w: NonNegative = 0.0
     """Watts of the machine around one device (CPU, memory, fans), always drawn."""
-    prefill_power_frac: Annotated[float, Field(gt=0, le=1.1)]
-    """Power in passes of prompt tokens, as a fraction of the TDP."""
-    decode_power_at_1_frac: Share
-    """Power while one sequence decodes, as a fraction of the TDP."""
-    decode_power_per_doubling_frac: NonNegative = 0.0
-    """What each doubling of the decoding sequences adds to it; the sum is at most 1."""
-    price_usd_per_h: NonNegative = 0.0
-    bandwidth_frac: Annotated[float, Field(gt=0, le=1)]
-    """Achievable fraction of the bandwidth in decode (eta)."""
-    prefill_frac: Annotated[float, Field(gt=0, le=1.2)]
-    """Achievable fraction of the fp16 peak in passes of many tokens."""
-    prefill_fp8_frac: Annotated[float, Field(gt=0, le=1.2)] | None = None
-    """The same of the fp8 peak, where the weights are fp8; `prefill_frac` where it is not given."""
-    prefill_half_tok: NonNegative = 64.0
-    """Tokens up to which a pass reaches half of `prefill_frac`; t tokens beyond reach t / (t + this) of it."""
-    attention_frac: Annotated[float, Field(gt=0, le=1)] = 0.3
-    """Achievable fraction of the fp16 peak in the attention of prompts."""
-    pass_overhead_ms: NonNegative = 0.0
-    """Fixed time of a pass, whatever the model: scheduler, sampling."""
-    layer_overhead_us: NonNegative = 0.0
-    """Fixed time of a layer in a pass: launches, small kernels."""
-    seq_overhead_us: NonNegative = 0.0
-    """Time of a pass for each sequence that decodes: sampling, detokenising, scheduling."""
-    allreduce_us: NonNegative = 10.0
-    """Latency of one small all-reduce between devices of a host."""
+    load_gb_per_s: Positive | None = None
+    """Speed at which weights come into its memory when a model is loaded."""
     interconnect_gb_per_s: Positive | None = None
-    """Bus bandwidth of large all-reduces between devices of a host; without it there is no tensor parallelism."""
-    runtime_gb: NonNegative = 1.0
-    """Memory that the engine itself takes on each device."""
-    memory_frac: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Fraction of the memory that the engine may use."""
+    """Bandwidth to the other devices of a host, each way; without it there is no tensor parallelism."""
+    price_usd_per_h: NonNegative = 0.0
+    embodied_kg: NonNegative | None = None
+    """Kilograms of CO2e of making it, its share of the host included."""
+    life_years: Positive = 4.0
+    """Years of use that the making is spread over."""
+    battery_wh: Positive | None = None
+    throttle_after_s: Positive | None = None
+    """Seconds of work at full power, from cold, until it is too hot."""
+    throttle_factor: Annotated[float, Field(ge=1)] = 1.0
+    """By how much passes take longer while it is hot."""
+    cool_s: Positive = 60.0
+    """Time constant with which it cools down and warms up."""
 
 
 class ModelProfile(Profile):

@@ -133,6 +133,8 @@ class PoolSpec(Spec):
     """Makes a host of its own for each replica."""
     host: HostRef | None = None
     """Or: the name of hosts declared under `hosts`, shared with other pools."""
+    engine: str | None = None
+    """The inference engine on it (vllm, llama.cpp, ...); the device's own where it is not given."""
     hosted: HostedRef | None = None
     """Or: a hosted API, which has infinite servers."""
     place: PlaceName = "here"

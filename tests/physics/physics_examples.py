@@ -11,6 +11,7 @@ import yaml
 from simulator.physics import values
 from simulator.physics.step import Spans, StepModel
 from simulator.physics.values import Device, Model
+from simulator.spec.library import library
 from simulator.spec.profiles import DeviceProfile, HostedProfile, LinkProfile, ModelProfile, Profile, RegionProfile
 
 PROFILES = Path(__file__).parents[2] / "profiles"
@@ -33,7 +34,9 @@ def profile(kind: str, name: str) -> Any:
 
 
 def shipped(kind: str, name: str) -> Any:
-    return KINDS[kind][1](profile(kind, name))
+    """A shipped profile as a value; a device is one under its own engine."""
+    made = profile(kind, name)
+    return values.device(made, library([]).layers(made)) if kind == "devices" else KINDS[kind][1](made)
 
 
 def tiny_device(**changes: Any) -> Device:
@@ -41,17 +44,23 @@ def tiny_device(**changes: Any) -> Device:
     keys: dict[str, Any] = {
         "name": "tiny",
         "kind": "edge",
+        "family": "none",
+        "engine": "any",
         "memory_gb": 1e-6,
         "bandwidth_gb_per_s": 2e-8,
         "peak_fp16_tflop_per_s": 2e-10,
         "tdp_w": 100.0,
         "idle_w": 10.0,
-        "prefill_power_frac": 0.9,
-        "decode_power_at_1_frac": 0.5,
-        "decode_power_per_doubling_frac": 0.1,
+        "active_power_frac": 0.5,
+        "memory_power_frac": 0.2,
+        "compute_power_frac": 0.2,
         "bandwidth_frac": 0.5,
         "prefill_frac": 0.5,
         "prefill_half_tok": 0.0,
+        "pass_overhead_ms": 0.0,
+        "layer_overhead_us": 0.0,
+        "seq_overhead_us": 0.0,
+        "allreduce_us": 10.0,
         "attention_frac": 0.5,
         "runtime_gb": 0.0,
         "memory_frac": 1.0,

@@ -10,20 +10,26 @@ from simulator.physics.linear import Linear
 DEVICE, MODEL = tiny_device(), tiny_model()
 
 
-def test_decode_power_rises_with_the_doublings_up_to_the_tdp():
-    np.testing.assert_allclose(power.decode_w(DEVICE, np.array([0.0, 1, 2, 8, 1e6])), [50, 50, 60, 80, 100])
+def test_power_is_a_floor_and_what_it_moves_and_multiplies_up_to_the_tdp():
+    used = power.busy_w(DEVICE, np.array([0.0, 1, 0, 0.5, 1, 9]), np.array([0.0, 0, 1, 0.5, 2, 9]))
+    np.testing.assert_allclose(used, [50, 70, 70, 70, 90, 90])
+    assert power.busy_w(tiny_device(active_power_frac=0.8), np.array([1.0]), np.array([1.0]))[0] == 100  # the TDP
+
+
+def test_joules_are_power_times_time_less_idle_of_all_devices():
+    # 3 devices for 2 s move 60 bytes of the 120 that they could, and do 300 FLOP of 1200: 50 + 10 + 5 W each, 10 idle
+    joules = power.energy_above_idle_j(DEVICE, 3, 200.0, np.array([2.0]), np.array([300.0]), np.array([60.0]))
+    assert joules[0] == pytest.approx(3 * 2 * (65 - 10))
 
 
 def test_a_mixed_pass_is_split_by_tokens():
     s = spans(decode_seqs=[0.0, 4, 4], chunk_tok=[12.0, 12, 0], time_s=2.0)
     np.testing.assert_allclose(power.prefill_share(s), [1, 0.75, 0])
-    np.testing.assert_allclose(power.busy_w(DEVICE, s), [90, 0.75 * 90 + 0.25 * 70, 70])
-    np.testing.assert_allclose(power.energy_above_idle_j(DEVICE, 3, s), 3 * 2 * (power.busy_w(DEVICE, s) - 10))
 
 
 def test_a_device_never_draws_less_than_idle():
-    thirsty = tiny_device(idle_w=75.0)
-    np.testing.assert_allclose(power.energy_above_idle_j(thirsty, 1, spans(decode_seqs=[1.0, 16], time_s=1.0)), [0, 15])
+    nothing, one = np.array([0.0]), np.array([1.0])
+    assert power.energy_above_idle_j(tiny_device(idle_w=75.0), 1, 200.0, one, nothing, nothing)[0] == 0
 
 
 @given(

@@ -8,13 +8,15 @@ from pathlib import Path
 SOURCES = "sources: [{kind: assumed, ref: made for tests}]\n"
 DEVICE = """\
 kind: phone
+family: none
+engine: any
 memory_gb: 8
 bandwidth_gb_per_s: 50
 peak_fp16_tflop_per_s: 2
 tdp_w: 5
 idle_w: 0.5
-prefill_power_frac: 1
-decode_power_at_1_frac: 0.8
+active_power_frac: 0.4
+memory_power_frac: 0.4
 bandwidth_frac: 0.7
 prefill_frac: 0.5
 """

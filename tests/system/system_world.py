@@ -22,19 +22,24 @@ USD_PER_H = 3.6
 BUSY_W = TDP_W * BUSY_FRAC - IDLE_W  # above idle, whatever it does
 BOX = {  # the same power in prefill and decode: joules are seconds at work times watts
     "kind": "edge",
+    "family": "none",
+    "engine": "any",
     "memory_gb": 64,
     "bandwidth_gb_per_s": 100,
     "peak_fp16_tflop_per_s": 10,
     "tdp_w": TDP_W,
     "idle_w": IDLE_W,
     "host_idle_w": HOST_IDLE_W,
-    "prefill_power_frac": BUSY_FRAC,
-    "decode_power_at_1_frac": BUSY_FRAC,
+    "active_power_frac": BUSY_FRAC,
+    "memory_power_frac": 0.0,
+    "compute_power_frac": 0.0,
     "price_usd_per_h": USD_PER_H,
     "bandwidth_frac": 0.5,
     "prefill_frac": 0.5,
     "interconnect_gb_per_s": 50,
+    "pass_overhead_ms": 0,
     "layer_overhead_us": 50,
+    "seq_overhead_us": 0,
 }
 ACTIVE = {"small": 1e9, "large": 3e9}  # parameters
 LAYERS, HEADS, HEAD_DIM = 16, 32, 64

@@ -20,6 +20,7 @@ from simulator.physics.values import Device, Hosted, Model
 from simulator.spec.errors import SpecError
 from simulator.spec.load import Scenario
 from simulator.spec.profiles import Evidence
+from simulator.spec.reader import Keys
 from simulator.spec.scenario import ChangeSpec, PoolSpec
 
 
@@ -68,7 +69,7 @@ def fleet(scenario: Scenario) -> tuple[list[Host], list[Built]]:
     spec, library = scenario.spec, scenario.library
     hosts: dict[str, Host] = {}
     for name, host in spec.hosts.items():
-        device = values.device(library.read("devices", host.device))
+        device = _device(scenario, host.device)
         for i in range(host.count):
             price, evidence = host.devices * device.price_usd_per_s, device.evidence["price_usd_per_s"]
             hosts[f"{name}-{i}"] = Host(f"{name}-{i}", host.place, device, host.devices, price, evidence)
@@ -77,7 +78,7 @@ def fleet(scenario: Scenario) -> tuple[list[Host], list[Built]]:
         if pool.host is not None:
             homes[name] = tuple(f"{pool.host}-{i % spec.hosts[pool.host].count}" for i in range(pool.replicas))
         elif pool.device is not None:
-            device = values.device(library.read("devices", pool.device))
+            device = _device(scenario, pool.device, pool.engine, ("fleet", name, "engine"))
             usd_per_s, evidence = device.price_usd_per_s, device.evidence["price_usd_per_s"]
             if pool.usd_per_h is not None:
                 usd_per_s, evidence = pool.usd_per_h / 3600, "assumed"
@@ -98,6 +99,15 @@ def fleet(scenario: Scenario) -> tuple[list[Host], list[Built]]:
         for i, name in enumerate(spec.fleet)
     ]
     return list(hosts.values()), built
+
+
+def _device(scenario: Scenario, name: str, engine: str | None = None, at: Keys = ()) -> Device:
+    """A device under an engine. SpecError, at these keys, where there is no such engine."""
+    profile = scenario.library.read("devices", name)
+    try:
+        return values.device(profile, scenario.library.layers(profile, engine))
+    except SpecError as error:
+        raise scenario.error(at, str(error)) if engine else error from None
 
 
 def _memory(
@@ -153,8 +163,11 @@ def _own(
 ) -> Built:
     pool = scenario.spec.fleet[name]
     host = hosts[homes[0]]
+    device = host.device
+    if pool.host is not None and pool.engine is not None:
+        device = _device(scenario, scenario.spec.hosts[pool.host].device, pool.engine, ("fleet", name, "engine"))
     given: dict[str, Any] = {
-        "device": host.device,
+        "device": device,
         "model": model,
         "tensor_parallel": pool.tensor_parallel,
         "weights": pool.weights,
@@ -176,7 +189,7 @@ def _own(
         pool,
         model.name,
         homes,
-        host.device,
+        device,
         steps,
         kv_origin=origin,
         time_evidence=steps.time_evidence,
