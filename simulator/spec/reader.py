@@ -16,6 +16,7 @@ from simulator.spec.errors import Problem, SpecError, shown
 Keys = tuple[str | int, ...]  # where in a document a value stands: ("fleet", "edge", "replicas"), ("slo", 0)
 
 MAX_DEPTH = 40  # of maps and lists in each other
+_TOO_DEEP = f"more than {MAX_DEPTH} maps or lists in each other"
 MAX_VALUES = 100_000  # of one file, with its aliases written out
 
 _NULL = re.compile(r"~|null|Null|NULL|")
@@ -122,7 +123,8 @@ def _parse(text: str, at: _At) -> tuple[Any, dict[Keys, Spot]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = " ".join(part for part in (error.problem, error.context) if part)
-        raise SpecError([Problem(_place(mark, at), "", f"not YAML: {said}")]) from None
+        text = _TOO_DEEP if "nesting depth" in said else f"not YAML: {said}"  # newer PyYAML has a limit of its own
+        raise SpecError([Problem(_place(mark, at), "", text)]) from None
     reading = _Reading(at)
     value = reading.value(node, (), None) if node is not None else None
     reading.spots.setdefault((), Spot(at(1, 1), at(1, 1)))
@@ -140,9 +142,7 @@ def _refuse_depth(text: str, at: _At) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:
-            raise SpecError(
-                [Problem(_place(event.start_mark, at), "", f"more than {MAX_DEPTH} maps or lists in each other")]
-            )
+            raise SpecError([Problem(_place(event.start_mark, at), "", _TOO_DEEP)])
 
 
 class _Reading:
