@@ -102,6 +102,8 @@ class DeviceProfile(Achieved):
     What an engine achieves on it is in `profiles/engines`; a key given here wins over those.
     """
 
+    aliases: tuple[str, ...] = ()
+    """Other names of it, as tables of measurements have them; no two devices of a library share one."""
     kind: Literal["datacenter", "workstation", "edge", "phone", "laptop", "cpu"]
     family: str
     """Devices on which engines achieve about the same fractions: hopper, ada, apple, jetson, snapdragon-npu, ..."""
