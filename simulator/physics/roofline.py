@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.physics import work
-from simulator.physics.memory import format_of, kv_bytes_per_tok, weight_read_bytes
+from simulator.physics.formats import format_of
+from simulator.physics.memory import kv_bytes_per_tok, weight_read_bytes
 from simulator.physics.power import power_evidence
 from simulator.physics.step import FOREVER, GIVEN, Meter, Spans
 from simulator.physics.values import Device, Model, weakest
@@ -47,7 +48,7 @@ class Roofline:
         bytes_per_s = device.bandwidth_frac * device.bandwidth_bytes_per_s * tp
         attention_flop_per_s = device.attention_frac * device.peak_fp16_flop_per_s * tp
         kv_read_s = kv_bytes_per_tok(model) / bytes_per_s
-        pair_s = work.flop_per_pair(model) / attention_flop_per_s
+        pair_s = (model.layers - model.linear_layers) * work.flop_per_pair(model) / attention_flop_per_s
         tables = {
             "_pass_s": self._token_s(np.arange(self.max_batched_tok + self.max_seqs + 1, dtype=np.float64)).tolist(),
             "_seq_s": device.seq_overhead_s,
@@ -105,10 +106,11 @@ class Roofline:
         device, model, tp = self.device, self.model, self.tensor_parallel
         weights = self.weights or model.weights
         flop_per_s = device.prefill_frac * device.peak_fp16_flop_per_s * tp
-        if format_of(weights).fp8_math and device.peak_fp8_flop_per_s:
+        if format_of(weights).compute in ("fp8", "fp4") and device.peak_fp8_flop_per_s:
             flop_per_s = (device.prefill_fp8_frac or device.prefill_frac) * device.peak_fp8_flop_per_s * tp
         bytes_per_s = device.bandwidth_frac * device.bandwidth_bytes_per_s * tp
-        compute_s = work.flop_per_tok(model) * (tokens + np.minimum(tokens, device.prefill_half_tok)) / flop_per_s
+        flop_per_tok = work.flop_per_tok(model) + work.head_flop_per_tok(model)
+        compute_s = flop_per_tok * (tokens + np.minimum(tokens, device.prefill_half_tok)) / flop_per_s
         moved = weight_read_bytes(model, weights, tokens) + kv_bytes_per_tok(model) * tokens
         overhead_s = device.pass_overhead_s + model.layers * device.layer_overhead_s
         pass_s = overhead_s + np.maximum(compute_s, moved / bytes_per_s) + self._allreduce_s(tokens)
