@@ -47,6 +47,8 @@ class Table:
     device: Device = field(metadata=GIVEN)
     model: Model = field(metadata=GIVEN)
     tensor_parallel: int = field(default=1, metadata=GIVEN)
+    pipeline_parallel: int = field(default=1, metadata=GIVEN)
+    expert_parallel: int = field(default=1, metadata=GIVEN)
     weights: str | None = field(default=None, metadata=GIVEN)
     max_batched_tok: int = field(default=2048, metadata=GIVEN)
     max_seqs: int = field(default=64, metadata=GIVEN)
@@ -110,7 +112,8 @@ class Table:
 
     def meter(self, spans: Spans) -> Meter:
         """Energy above idle, FLOPs and bytes of spans."""
-        return work.meter(self.device, self.model, self.tensor_parallel, self.weights or self.model.weights, spans)
+        devices = self.tensor_parallel * self.pipeline_parallel
+        return work.meter(self.device, self.model, devices, self.weights or self.model.weights, spans)
 
     @property
     def time_evidence(self) -> Evidence:

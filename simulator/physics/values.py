@@ -48,15 +48,21 @@ class Device:
     cool_s: float
     interconnect_bytes_per_s: float | None
     bandwidth_frac: float
+    kv_bandwidth_frac: float
     prefill_frac: float
     prefill_fp8_frac: float | None
     prefill_fp4_frac: float | None
+    prefill_int8_frac: float | None
+    expert_frac: float
     prefill_half_tok: float
     attention_frac: float
     pass_overhead_s: float
     layer_overhead_s: float
+    moe_layer_overhead_s: float
     seq_overhead_s: float
     allreduce_s: float
+    interconnect_frac: float
+    chunk_quantum_tok: int
     runtime_bytes: float
     memory_frac: float
     active_power_frac: float
@@ -67,20 +73,37 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Architecture facts of an open model."""
+    """Architecture facts of an open model; `spec.architecture.parts` counts its parameters."""
 
     name: str
-    params: float
-    active_params: float
+    params_extra: float
     layers: int
     hidden: int
     heads: int
     kv_heads: int
     head_dim: int
+    attention_gate: bool
+    ffn: int
+    ffn_matrices: int
+    ffn_layers: int | None
     vocab: int
     tied: bool
     experts: int | None
     experts_per_tok: int | None
+    expert_ffn: int | None
+    shared_ffn: int
+    dense_layers: int
+    moe_every: int
+    q_rank: int | None
+    kv_rank: int | None
+    rope_dim: int | None
+    nope_dim: int | None
+    v_dim: int | None
+    window_tok: int | None
+    window_layers: int
+    linear_layers: int
+    linear_layer_params: int | None
+    linear_state_bytes: float
     max_context_tok: int
     weights: str
     kv_value_bytes: float

@@ -130,7 +130,7 @@ def _facts(system: System, windows: list[Window]) -> RunFacts:
 def _pool_facts(pool: Any) -> PoolFacts:
     if pool.hosted is not None:
         return PoolFacts(pool.model, pool.hosted.name, pool.time_evidence)
-    count = "" if pool.spec.tensor_parallel == 1 else f"{pool.spec.tensor_parallel} x "
+    count = "" if pool.spec.devices == 1 else f"{pool.spec.devices} x "
     return PoolFacts(
         pool.model,
         count + pool.device.name,

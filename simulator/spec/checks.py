@@ -37,9 +37,9 @@ def _hosts(spec: ScenarioSpec) -> Found:
         host = spec.hosts[pool.host]
         if "place" in pool.model_fields_set and pool.place != host.place:
             yield ("fleet", name, "place"), f"must be {host.place!r}, where host {pool.host!r} is, not {pool.place!r}"
-        if pool.tensor_parallel > host.devices:
+        if pool.devices > host.devices:
             has = f"host {pool.host!r} has {host.devices}: set hosts.{pool.host}.devices"
-            yield ("fleet", name, "tensor_parallel"), f"needs {pool.tensor_parallel} devices in one host, but {has}"
+            yield ("fleet", name, "tensor_parallel"), f"needs {pool.devices} devices in one host, but {has}"
 
 
 def _routes(spec: ScenarioSpec) -> Found:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
+from simulator.spec.architecture import impossible, miscounted
 from simulator.spec.base import Count, NonNegative, Positive, Share, Spec
+from simulator.spec.errors import fault
 
 Evidence = Literal["measured", "fitted", "datasheet", "assumed"]
 EVIDENCE: tuple[Evidence, ...] = ("measured", "fitted", "datasheet", "assumed")  # strongest first
@@ -56,14 +59,20 @@ class Achieved(Profile):
     A key that is not given is taken from the next, less particular profile: see `Library.layers`.
     """
 
-    bandwidth_frac: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Achievable fraction of the bandwidth in decode (eta)."""
+    bandwidth_frac: Annotated[float, Field(gt=0, le=0.9)] | None = None
+    """Achievable fraction of the bandwidth in decode (eta): no measured one is above 0.9."""
+    kv_bandwidth_frac: Annotated[float, Field(gt=0, le=1)] | None = None
+    """The same while decodes read the KV cache."""
     prefill_frac: Annotated[float, Field(gt=0, le=1.2)] | None = None
     """Achievable fraction of the fp16 peak in passes of many tokens."""
     prefill_fp8_frac: Annotated[float, Field(gt=0, le=1.2)] | None = None
     """The same of the fp8 peak, where weights multiply in fp8."""
     prefill_fp4_frac: Annotated[float, Field(gt=0, le=1.2)] | None = None
     """The same of the fp4 peak, where weights multiply in fp4."""
+    prefill_int8_frac: Annotated[float, Field(gt=0, le=1.2)] | None = None
+    """The same of the int8 peak, where the kernels of a quantisation multiply in int8 (GGUF)."""
+    expert_frac: Annotated[float, Field(gt=0, le=1)] | None = None
+    """What products with experts reach of what other products do: they are many and small."""
     prefill_half_tok: NonNegative | None = None
     """Tokens up to which a pass reaches half of `prefill_frac`; t tokens beyond reach t / (t + this) of it."""
     attention_frac: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -72,10 +81,16 @@ class Achieved(Profile):
     """Fixed time of a pass, whatever the model: scheduler, sampling."""
     layer_overhead_us: NonNegative | None = None
     """Fixed time of a layer in a pass: launches, small kernels."""
+    moe_layer_overhead_us: NonNegative | None = None
+    """What a layer with experts takes more: routing, sorting, gathering."""
     seq_overhead_us: NonNegative | None = None
     """Time of a pass for each sequence that decodes: sampling, detokenising, scheduling."""
     allreduce_us: NonNegative | None = None
     """Latency of one small all-reduce between devices of a host."""
+    interconnect_frac: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Achievable fraction of the bandwidth between devices in large all-reduces."""
+    chunk_quantum_tok: Count | None = None
+    """Prompt tokens that a pass is made for: fewer take as long (NPUs with fixed shapes); 1 elsewhere."""
     runtime_gb: NonNegative | None = None
     """Memory that the engine itself takes on each device."""
     memory_frac: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -142,30 +157,74 @@ class DeviceProfile(Achieved):
 
 
 class ModelProfile(Profile):
-    """An open model: architecture facts."""
+    """An open model: its architecture in full, so that parameters are counted, and published totals checked by it."""
 
+    aliases: tuple[str, ...] = ()
+    """Names that published tables use for it."""
     params_billion: Positive
-    active_params_billion: Positive
-    """Parameters multiplied for one token (without the input embedding; MoE: with the experts chosen)."""
+    """All parameters as published; a pass works with those of the architecture, which may differ by 10 % at most."""
+    active_params_billion: Positive | None = None
+    """Parameters multiplied for one token as published, with or without the input embedding."""
+    params_extra_billion: NonNegative = 0.0
+    """Of `params_billion`, what lies in memory and no pass over text multiplies: vision tower, token-ahead heads."""
     layers: Count
+    """Layers that mix tokens: attention, sliding or not, and linear ones."""
     hidden: Count
     heads: Count
     kv_heads: Count
+    """As many as `heads` with a latent KV, which is one for all heads."""
     head_dim: Count
+    attention_gate: bool = False
+    """Queries are projected twice, the second time to gate what attention gives."""
     ffn: Count
-    """Width of the feed-forward layer (of one expert)."""
+    """Width of the feed-forward layer that is no mixture of experts."""
+    ffn_matrices: Annotated[int, Field(ge=2, le=3)] = 3
+    """3: gated; 2: plain."""
+    ffn_layers: Count | None = None
+    """Layers with a feed-forward part; all where it is not given."""
     vocab: Count
     tied: bool = False
     """One matrix is both input embedding and output head."""
     experts: Count | None = None
     experts_per_tok: Count | None = None
-    max_context_tok: Count
+    expert_ffn: Count | None = None
+    """Width of one expert; `ffn` where it is not given."""
+    shared_ffn: Annotated[int, Field(ge=0)] = 0
+    """Width of the experts that every token passes, all together."""
+    dense_layers: Annotated[int, Field(ge=0)] = 0
+    """The first layers, which have no experts."""
+    moe_every: Count = 1
+    """Of the layers after them, each n-th has experts."""
+    q_rank: Count | None = None
+    """Latent attention (MLA): width of the compressed queries; without it they are projected at once."""
+    kv_rank: Count | None = None
+    """Width of the compressed keys and values, which is what the KV cache holds, with one rotated key."""
+    rope_dim: Count | None = None
+    nope_dim: Count | None = None
+    v_dim: Count | None = None
     window_tok: Count | None = None
-    """Context of the layers with a sliding window; these layers count as full ones in time and memory as yet."""
+    """Tokens that layers with a sliding window or in chunks attend to at most."""
+    window_layers: Annotated[int, Field(ge=0)] = 0
+    """How many layers have such a window."""
+    linear_layers: Annotated[int, Field(ge=0)] = 0
+    """Layers with linear attention, Mamba or convolution: a fixed state in place of a KV cache that grows."""
+    linear_layer_params: Count | None = None
+    """Parameters of one of them, without its feed-forward part; as many as of one with attention where not given."""
+    linear_state_mb: NonNegative = 0.0
+    """State of one sequence in all of them together."""
+    max_context_tok: Count
     weights: str = "bf16"
     """Quantisation as published."""
     kv_value_bytes: Positive = 2.0
     """Bytes of one number in the KV cache."""
+
+    @model_validator(mode="after")
+    def _the_architecture_is_possible(self) -> ModelProfile:
+        found = list(impossible(self)) or list(miscounted(self))
+        if found:
+            details = [InitErrorDetails(type=fault(text), loc=(key,), input=getattr(self, key)) for key, text in found]
+            raise ValidationError.from_exception_data("model", details)  # one error a key, at its place in the file
+        return self
 
 
 class LinkProfile(Profile):

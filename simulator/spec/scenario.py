@@ -142,6 +142,11 @@ class PoolSpec(Spec):
     """A label: device, edge, cloud."""
     replicas: Count = 1
     tensor_parallel: Count = 1
+    """Devices over which each layer is split."""
+    pipeline_parallel: Count = 1
+    """Stages over which the layers are split, of `tensor_parallel` devices each."""
+    expert_parallel: Count = 1
+    """1, or `tensor_parallel`: each expert whole on one of those devices, where it is not split over all of them."""
     weights: str | None = None
     """Quantisation of the weights (bf16, fp8, q4_k_m, ...); the model's own where it is not given."""
     steps: StepsPart | None = None
@@ -165,6 +170,19 @@ class PoolSpec(Spec):
     """Of hosted pools: the quality table's recorded latency, or the profile's TTFT and token rate."""
     price: Literal["recorded", "profile"] = "profile"
     """Of hosted pools: the quality table's recorded price, or the profile's price per token."""
+
+    @property
+    def devices(self) -> int:
+        """Devices of one replica."""
+        return self.tensor_parallel * self.pipeline_parallel
+
+    @model_validator(mode="after")
+    def _experts_are_where_layers_are(self) -> PoolSpec:
+        if self.expert_parallel not in (1, self.tensor_parallel):
+            raise ValueError(
+                f"'expert_parallel' must be 1 or as 'tensor_parallel', {self.tensor_parallel}, not {self.expert_parallel}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_home(self) -> PoolSpec:

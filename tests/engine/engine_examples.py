@@ -83,14 +83,14 @@ def tiny_model(**changes: Any) -> Model:
     keys: dict[str, Any] = {
         "name": "tiny",
         "params_billion": 30e-9,
-        "active_params_billion": 25e-9,
         "layers": 1,
-        "hidden": 5,
+        "hidden": 1,
         "heads": 2,
         "kv_heads": 1,
         "head_dim": 3,
-        "ffn": 7,
-        "vocab": 1,
+        "ffn": 1,
+        "ffn_matrices": 2,
+        "vocab": 5,
         "max_context_tok": 1000,
         "sources": SOURCES,
     }

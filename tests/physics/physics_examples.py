@@ -70,18 +70,18 @@ def tiny_device(**changes: Any) -> Device:
 
 
 def tiny_model(**changes: Any) -> Model:
-    """30 parameters of which 25 work (the input embedding has 5), 16 bits; 1 layer, 2 heads of 3, 1 of them for KV."""
+    """30 parameters, 5 of them in the embedding and 5 in the head, 18 in attention; 1 layer, 2 heads of 3, 1 for KV."""
     keys: dict[str, Any] = {
         "name": "tiny",
         "params_billion": 30e-9,
-        "active_params_billion": 25e-9,
         "layers": 1,
-        "hidden": 5,
+        "hidden": 1,
         "heads": 2,
         "kv_heads": 1,
         "head_dim": 3,
-        "ffn": 7,
-        "vocab": 1,
+        "ffn": 1,
+        "ffn_matrices": 2,
+        "vocab": 5,
         "max_context_tok": 1000,
         "sources": SOURCES,
     }

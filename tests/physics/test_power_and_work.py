@@ -44,7 +44,7 @@ def test_flops_and_bytes_are_those_of_every_pass(n, seqs, context, chunk, past):
     for j in range(n):
         tokens, read = seqs + chunk, (context + j * seqs) + (past + j * chunk)
         pairs = context + j * seqs + chunk * (past + j * chunk + chunk / 2)
-        flop += 2 * 25 * tokens + 4 * 6 * pairs
+        flop += 2 * 20 * tokens + 2 * 5 * seqs + 4 * 6 * pairs
         moved += (50 + 12 * (read + tokens)) if tokens else 12 * read
     s = spans(
         passes=n, decode_seqs=seqs, context_tok=context, chunk_tok=chunk, chunk_past_tok=past,

@@ -8,6 +8,7 @@ from simulator.physics.memory import weight_read_bytes
 from simulator.physics.roofline import Roofline
 from simulator.physics.step import FOREVER
 from simulator.physics.values import Device, Model
+from simulator.spec.architecture import parts
 
 H100 = Roofline(device=shipped("devices", "h100-sxm"), model=shipped("models", "llama-3.1-8b"), max_seqs=256)
 TWO_H100 = Roofline(device=H100.device, model=shipped("models", "llama-3.1-70b"), tensor_parallel=4, weights="fp8")
@@ -23,9 +24,8 @@ def pass_s(steps: Roofline, seqs: int, context: int, chunk: int, past: int, pair
     t = seqs + chunk
     eff = d.prefill_frac * (0.5 if t <= d.prefill_half_tok else t / (t + d.prefill_half_tok))
     kv = 2 * 2 * m.layers * m.kv_heads * m.head_dim
-    linear_s = max(
-        2 * m.active_params * t / (eff * d.peak_fp16_flop_per_s), (2 * m.active_params + kv * t) / bytes_per_s
-    )
+    used = parts(m).multiplied
+    linear_s = max(2 * used * t / (eff * d.peak_fp16_flop_per_s), (2 * used + kv * t) / bytes_per_s)
     attention_flop_per_s = d.attention_frac * d.peak_fp16_flop_per_s
     flop_per_pair = 4 * m.layers * m.heads * m.head_dim
     decode_s = context * max(kv / bytes_per_s, flop_per_pair / attention_flop_per_s)

@@ -21,8 +21,7 @@ bandwidth_frac: 0.7
 prefill_frac: 0.5
 """
 MODEL = """\
-params_billion: 1
-active_params_billion: 1
+params_billion: 1.24
 layers: 16
 hidden: 2048
 heads: 32
@@ -30,6 +29,7 @@ kv_heads: 8
 head_dim: 64
 ffn: 8192
 vocab: 128256
+tied: true
 max_context_tok: 8192
 """
 LINK = "rtt_ms: 20\nup_mbit_per_s: 50\ndown_mbit_per_s: 100\n"

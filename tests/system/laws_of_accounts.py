@@ -7,6 +7,7 @@ from system_told import SITE, SLACK_S, Told, close
 from system_world import (
     ACTIVE,
     BUSY_W,
+    HEAD,
     HEAD_DIM,
     HEADS,
     HOST_IDLE_W,
@@ -78,7 +79,9 @@ def flops_are_the_calls_tokens(told: Told) -> None:
         prompt, output = begun["prompt_tok"].to_numpy(float), begun["output_tok"].to_numpy(float)
         decoded = output - 1  # the prompt's last pass gives the first token
         pairs = prompt**2 / 2 + decoded * (prompt + 1) + decoded * (decoded - 1) / 2
-        work = 2 * ACTIVE[spec["model"]] * (prompt + decoded) + 4 * LAYERS * HEADS * HEAD_DIM * pairs
+        work = (
+            2 * ACTIVE[spec["model"]] * (prompt + decoded) + 2 * HEAD * decoded + 4 * LAYERS * HEADS * HEAD_DIM * pairs
+        )
         in_part = calls["queue_s"].notna() & calls["prefill_s"].isna() | (calls["preemptions"] > 0)
         if not in_part.any() and told.horizon_s is None:
             close(flop, work.sum())

@@ -41,16 +41,19 @@ BOX = {  # the same power in prefill and decode: joules are seconds at work time
     "layer_overhead_us": 50,
     "seq_overhead_us": 0,
 }
-ACTIVE = {"small": 1e9, "large": 3e9}  # parameters
-LAYERS, HEADS, HEAD_DIM = 16, 32, 64
+LAYERS, HIDDEN, HEADS, KV_HEADS, HEAD_DIM, VOCAB = 16, 2048, 32, 8, 64, 32000
+FFN = {"small": 8192, "large": 32768}
+ACTIVE = {  # parameters of the layers: attention and a gated feed-forward part
+    name: LAYERS * (2 * HIDDEN * HEAD_DIM * (HEADS + KV_HEADS) + 3 * HIDDEN * ffn) for name, ffn in FFN.items()
+}
+HEAD = VOCAB * HIDDEN  # parameters of the output head, and of the input embedding
 MODEL = {
     "layers": LAYERS,
-    "hidden": 2048,
+    "hidden": HIDDEN,
     "heads": HEADS,
-    "kv_heads": 8,
+    "kv_heads": KV_HEADS,
     "head_dim": HEAD_DIM,
-    "ffn": 8192,
-    "vocab": 32000,
+    "vocab": VOCAB,
     "max_context_tok": 8192,
 }
 USD_IN, USD_OUT, USD_CALL, J_PER_TOK = 2e-6, 8e-6, 1e-4, 3.0
@@ -84,7 +87,7 @@ def write_profiles(folder: Path) -> None:
     kinds: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "devices": {"box": BOX, "slow-box": slowed(BOX)},
         "models": {
-            name: {**MODEL, "params_billion": n / 1e9, "active_params_billion": n / 1e9} for name, n in ACTIVE.items()
+            name: {**MODEL, "ffn": ffn, "params_billion": (ACTIVE[name] + 2 * HEAD) / 1e9} for name, ffn in FFN.items()
         },
         "hosted": {"api": API, "slow-api": slowed(API), "dear-api": dear(API)},
         "links": {"wire": WIRE, "slow-wire": slowed(WIRE)},

@@ -10,6 +10,7 @@ import pytest
 from system_world import (
     ACTIVE,
     BUSY_W,
+    HEAD,
     HEAD_DIM,
     HEADS,
     LAYERS,
@@ -72,7 +73,7 @@ def busy(ledger: pd.DataFrame, pool: str) -> pd.Series:
 def flop(generated_tok: int) -> float:
     decoded = generated_tok - 1
     pairs = PROMPT**2 / 2 + sum(PROMPT + 1 + j for j in range(decoded))
-    return 2 * SMALL * (PROMPT + decoded) + 4 * LAYERS * HEADS * HEAD_DIM * pairs
+    return 2 * SMALL * (PROMPT + decoded) + 2 * HEAD * decoded + 4 * LAYERS * HEADS * HEAD_DIM * pairs
 
 
 @pytest.mark.parametrize(("place", "way_s"), [("here", 0.0), ("dc", RTT_S / 2)])

@@ -32,19 +32,24 @@ def kv_tok(system: System) -> list[int]:
 
 
 def test_what_does_not_fit_says_by_how_much(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"1\.61e\+10 bytes of weights do not fit in .* 'jetson-orin-nano-super'"):
+    with pytest.raises(
+        SpecError, match=r"16\.1 GB of weights .* do not fit in .* 'jetson-orin-nano-super': 10\.1 GB short"
+    ):
         built(tmp_path, "  a: {model: llama-3.1-8b, device: jetson-orin-nano-super}\n")
 
 
+SMALL = "model: llama-3.1-8b, max_seqs: 4, max_batched_tok: 64"  # so that activations are next to nothing
+
+
 def test_kv_takes_what_the_weights_leave(tmp_path: Path) -> None:
-    (one,) = kv_tok(built(tmp_path, "  a: {model: llama-3.1-8b, device: h100-sxm}\n"))
-    (two,) = kv_tok(built(tmp_path, "  a: {model: llama-3.1-8b, device: h100-sxm, tensor_parallel: 2}\n"))
+    (one,) = kv_tok(built(tmp_path, f"  a: {{{SMALL}, device: h100-sxm}}\n"))
+    (two,) = kv_tok(built(tmp_path, f"  a: {{{SMALL}, device: h100-sxm, tensor_parallel: 2}}\n"))
     weights_tok = 2 * 8.03e9 / 131072  # published: parameters of two bytes, bytes of KV a token
     assert two == pytest.approx(2 * one + weights_tok, rel=1e-3)
 
 
 def test_replicas_on_one_host_share_what_their_weights_leave(tmp_path: Path) -> None:
-    (alone,) = kv_tok(built(tmp_path, "  a: {model: llama-3.1-8b, host: box}\n"))
-    shared = kv_tok(built(tmp_path, "  a: {model: llama-3.1-8b, host: box}\n  b: {model: llama-3.1-8b, host: box}\n"))
+    (alone,) = kv_tok(built(tmp_path, f"  a: {{{SMALL}, host: box}}\n"))
+    shared = kv_tok(built(tmp_path, f"  a: {{{SMALL}, host: box}}\n  b: {{{SMALL}, host: box}}\n"))
     weights_tok = 2 * 8.03e9 / 131072
     assert shared == [pytest.approx((alone - weights_tok) / 2, rel=1e-3)] * 2

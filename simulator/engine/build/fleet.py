@@ -12,7 +12,14 @@ from simulator.engine.job import Job
 from simulator.engine.pool import HostedPlan, PoolFacts, PoolPlan, Uniform
 from simulator.engine.replica import Limits, Slowdown
 from simulator.physics import values
-from simulator.physics.memory import kv_bytes_per_tok, usable_bytes, weight_bytes
+from simulator.physics.memory import (
+    Need,
+    kv_cache_bytes,
+    kv_capacity_tok,
+    replica_need,
+    usable_bytes,
+    weight_bytes,
+)
 from simulator.physics.roofline import Roofline
 from simulator.physics.signal import Signal
 from simulator.physics.step import StepModel
@@ -84,8 +91,8 @@ def fleet(scenario: Scenario) -> tuple[list[Host], list[Built]]:
                 usd_per_s, evidence = pool.usd_per_h / 3600, "assumed"
             homes[name] = tuple(f"{name}-{i}" for i in range(pool.replicas))
             for home in homes[name]:
-                tp = pool.tensor_parallel
-                hosts[home] = Host(home, pool.place, device, tp, tp * usd_per_s, evidence)
+                count = pool.devices
+                hosts[home] = Host(home, pool.place, device, count, count * usd_per_s, evidence)
     models = {
         name: values.model(library.read("models", pool.model))
         for name, pool in spec.fleet.items()
@@ -115,41 +122,74 @@ def _memory(
 ) -> dict[str, tuple[int, str]]:
     """KV tokens of a replica of each pool, and where the number is from.
 
-    What weights and given caches leave of a machine's memory is shared evenly by its other replicas; the fullest
-    machine counts. SpecError where weights do not fit, or no cache is left.
+    What weights, activations and given caches leave of a machine's memory is shared evenly by its other replicas; the
+    fullest machine counts. SpecError where they do not fit, or no cache is left.
     """
     fleet = scenario.spec.fleet
     found: dict[str, tuple[int, str]] = {}
     for host in hosts.values():
         guests = [name for name in homes for home in homes[name] if home == host.name]
         room = usable_bytes(host.device, host.devices)
-        what = f"{room:.3g} bytes that the engine may use on {host.devices} x {host.device.name!r}"
         left = room
         for name in guests:
-            try:
-                left -= weight_bytes(models[name], fleet[name].weights or models[name].weights)
-            except ValueError as error:
-                raise scenario.error(("fleet", name, "weights"), str(error)) from None
-            if left <= 0:
-                raise scenario.error(
-                    ("fleet", name, "model"), f"pool {name!r}: {room - left:.3g} bytes of weights do not fit in {what}"
-                )
+            need = _need(scenario, name, models[name])
+            if need.total > left:
+                text = _does_not_fit(fleet[name], models[name], need, left, room, host)
+                raise scenario.error(("fleet", name, "model"), f"pool {name!r}: {text}")
+            left -= need.total
         for name in guests:
             if (kv_tok := fleet[name].kv_tok) is not None:
-                left -= kv_tok * kv_bytes_per_tok(models[name])
-                found[name] = (kv_tok, "given")
-                if left < 0:
-                    raise scenario.error(
-                        ("fleet", name, "kv_tok"), f"{kv_tok} tokens do not fit beside the weights in {what}"
+                pool = fleet[name]
+                cache = kv_cache_bytes(models[name], kv_tok, pool.max_seqs, pool.tensor_parallel)
+                if cache > left:
+                    text = (
+                        f"{kv_tok} tokens do not fit: their {cache / 1e9:.3g} GB are {(cache - left) / 1e9:.3g} GB more"
                     )
+                    raise scenario.error(
+                        ("fleet", name, "kv_tok"), f"{text} than {_what(host)} has left beside weights"
+                    )
+                left -= cache
+                found[name] = (kv_tok, "given")
         sharers = [name for name in guests if fleet[name].kv_tok is None]
         for name in sharers:
-            kv_tok = int(left / len(sharers) / kv_bytes_per_tok(models[name]))
-            if kv_tok < fleet[name].block_tok:
-                raise scenario.error(("fleet", name, "model"), f"pool {name!r}: no room for a KV cache in {what}")
+            pool = fleet[name]
+            kv_tok = kv_capacity_tok(models[name], left / len(sharers), pool.max_seqs, pool.tensor_parallel)
+            if kv_tok < pool.block_tok:
+                text = f"no room for a KV cache: beside weights {_what(host)} has {left / 1e9:.3g} GB left"
+                raise scenario.error(("fleet", name, "model"), f"pool {name!r}: {text}")
             if name not in found or kv_tok < found[name][0]:
                 found[name] = (kv_tok, "derived from memory")
     return found
+
+
+def _need(scenario: Scenario, name: str, model: Model) -> Need:
+    pool = scenario.spec.fleet[name]
+    try:
+        return replica_need(
+            model, pool.weights or model.weights, pool.max_batched_tok, pool.max_seqs, pool.tensor_parallel
+        )
+    except ValueError as error:
+        raise scenario.error(("fleet", name, "weights"), str(error)) from None
+
+
+def _what(host: Host) -> str:
+    return f"{host.devices} x {host.device.name!r}"
+
+
+def _does_not_fit(pool: PoolSpec, model: Model, need: Need, left: float, room: float, host: Host) -> str:
+    """By how much a replica is too large for its machine, and what would help."""
+    others = f" ({(room - left) / 1e9:.3g} of {room / 1e9:.3g} GB are taken by others)" if left < room else ""
+    beside = need.activations + need.state
+    text = (
+        f"{need.weights / 1e9:.3g} GB of weights and {beside / 1e9:.3g} GB of activations do not fit in the"
+        f" {left / 1e9:.3g} GB that the engine may use on {_what(host)}{others}:"
+        f" {(need.total - left) / 1e9:.3g} GB short"
+    )
+    small = weight_bytes(model, "q4_k_m")
+    helps = [f"weights: q4_k_m ({small / 1e9:.3g} GB)"] if small < need.weights else []
+    helps += ["fewer max_batched_tok or max_seqs"] if need.weights < left else []
+    helps += ["more devices (tensor_parallel)"] if host.device.interconnect_bytes_per_s else []
+    return f"{text}; what helps: {', '.join(helps) or 'a smaller model, a device with more memory'}"
 
 
 def _own(
@@ -170,6 +210,8 @@ def _own(
         "device": device,
         "model": model,
         "tensor_parallel": pool.tensor_parallel,
+        "pipeline_parallel": pool.pipeline_parallel,
+        "expert_parallel": pool.expert_parallel,
         "weights": pool.weights,
         "max_batched_tok": pool.max_batched_tok,
         "max_seqs": pool.max_seqs,
