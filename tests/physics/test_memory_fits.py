@@ -24,7 +24,10 @@ MODELS = [file.stem for file in files("models")]
 
 
 def test_kv_bytes_are_those_published():
-    sizes = {"llama-3.1-8b": 131072, "llama-3.1-70b": 327680, "llama-2-7b": 524288, "qwen2.5-7b": 57344}
+    sizes = {
+        "llama-3.1-8b": 131072, "llama-3.1-70b": 327680, "llama-2-7b": 524288, "llama-2-13b": 819200,
+        "qwen2.5-7b": 57344, "deepseek-v3": 70272, "gemma-2-9b": 344064, "qwen3-235b-a22b": 192512,
+    }  # fmt: skip
     assert {name: kv_bytes_per_tok(shipped("models", name)) for name in sizes} == sizes
 
 
@@ -42,6 +45,8 @@ def test_kv_bytes_are_those_published():
         ("llama-2-7b", "q4_0", 3.83, 0.01),  # TheBloke/Llama-2-7B-GGUF
         ("llama-2-7b", "q4_k_m", 4.08, 0.02),  # values are a quarter of attention where each head has its own
         ("mixtral-8x7b", "bf16", 93.4, 0.01),
+        ("gpt-oss-20b", "mxfp4", 12.8 * 1.0737, 0.01),  # checkpoints in GiB, gpt-oss model card, arXiv 2508.10925
+        ("gpt-oss-120b", "mxfp4", 60.8 * 1.0737, 0.01),
         ("llama-3.2-1b", "spinquant", 1.083, 0.02),  # PTE file sizes of Meta's model card
         ("llama-3.2-3b", "spinquant", 2.435, 0.05),
     ],

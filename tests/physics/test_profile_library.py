@@ -5,8 +5,10 @@ import yaml
 from physics_examples import KINDS, SOURCES, files, profile, shipped
 from pydantic import BaseModel, ValidationError
 
+from simulator.physics.formats import format_of
 from simulator.physics.values import weakest
 from simulator.spec.architecture import parts
+from simulator.spec.library import library
 from simulator.spec.profiles import EVIDENCE, LinkProfile, ModelProfile
 from simulator.spec.units import UNITS, to_base
 
@@ -87,11 +89,11 @@ def test_a_shipped_profile_reads_well(kind, file):
 
 
 def test_the_library_is_large_enough():
-    at_least = {"devices": 12, "models": 12, "links": 6, "hosted": 3, "regions": 6}
+    at_least = {"devices": 12, "models": 64, "links": 6, "hosted": 3, "regions": 6}
     assert all(len(files(kind)) >= n for kind, n in at_least.items())
 
 
-NOT_EXACT = {"kimi-k2": 0.03}  # "1000 billion" is a name, not a count
+NOT_EXACT = {"kimi-k2": 0.03, "kimi-k2.5": 0.03}  # "1000 billion" is a name, not a count
 
 
 @pytest.mark.parametrize("file", files("models"), ids=lambda f: f.stem)
@@ -101,9 +103,9 @@ def test_parameters_published_are_those_of_the_architecture(file):
     total = counted.total + m.params_extra_billion * 1e9
     rounding = 0.5 * 10.0 ** -decimals(m.params_billion)
     assert abs(m.params_billion - total / 1e9) <= max(rounding, NOT_EXACT.get(file.stem, 0.012) * total / 1e9)
-    if m.active_params_billion is not None:  # some count the input embedding, some do not
+    if m.active_params_billion is not None:  # with the input embedding or without it; rounded, or cut off
         with_and_without = (counted.multiplied / 1e9, (counted.multiplied + counted.embedding) / 1e9)
-        rounding = 0.5 * 10.0 ** -decimals(m.active_params_billion)
+        rounding = 10.0 ** -decimals(m.active_params_billion)
         assert any(abs(m.active_params_billion - n) <= max(rounding, 0.012 * n) for n in with_and_without)
 
 
@@ -111,16 +113,48 @@ def decimals(published: float) -> int:
     return len(f"{published:g}".partition(".")[2])
 
 
+# Hugging Face's counts of the safetensors, with the embedding; the active ones by the model cards.
 PUBLISHED_BILLION = {
-    "llama-3.2-1b": 1.24, "llama-3.2-3b": 3.21, "llama-3.1-8b": 8.03, "llama-3.1-70b": 70.6, "llama-3.1-405b": 405.9,
-    "qwen2.5-0.5b": 0.49, "qwen2.5-7b": 7.62, "qwen2.5-72b": 72.7, "mistral-7b": 7.24, "mixtral-8x7b": 46.7,
-    "gemma-2-9b": 9.24,
+    "llama-3.2-1b": (1.236, None), "llama-3.2-3b": (3.213, None), "llama-3.1-8b": (8.030, None),
+    "llama-3.1-70b": (70.554, None), "llama-3.1-405b": (405.853, None), "qwen2.5-0.5b": (0.494, None),
+    "qwen2.5-7b": (7.616, None), "qwen2.5-72b": (72.706, None), "mistral-7b": (7.242, None),
+    "mixtral-8x7b": (46.703, 12.9), "gemma-2-9b": (9.242, None), "gemma-3-4b": (4.300, None),
+    "phi-4": (14.660, None), "deepseek-v3": (671.0, 37.0), "gpt-oss-20b": (20.91, 3.61), "gpt-oss-120b": (116.83, 5.13),
+    "qwen3-235b-a22b": (235.094, 22.19), "olmoe-1b-7b": (6.919, 1.28), "lfm2-1.2b": (1.170, None),
+    "nemotron-nano-9b-v2": (8.888, None), "smollm2-135m": (0.1345, None), "bloom-176b": (176.247, None),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PUBLISHED_BILLION)
 def test_parameters_are_those_published(name):
-    assert profile("models", name).params_billion == pytest.approx(PUBLISHED_BILLION[name], rel=0.012)
+    m = profile("models", name)
+    counted, (total, active) = parts(m), PUBLISHED_BILLION[name]
+    assert counted.total / 1e9 + m.params_extra_billion == pytest.approx(total, rel=0.002)
+    if active is not None:
+        ends = (counted.multiplied, counted.multiplied + counted.embedding)
+        assert any(n / 1e9 == pytest.approx(active, rel=0.012) for n in ends)
+
+
+def test_every_name_of_a_model_is_claimed_once():
+    claimed: dict[str, str] = {}
+    for file in files("models"):
+        for name in (file.stem, *profile("models", file.stem).aliases):
+            assert claimed.setdefault(name.lower(), file.stem) == file.stem, name
+
+
+def test_models_are_found_by_the_names_that_tables_use():
+    names = {
+        "meta-llama/Llama-3.1-8B-Instruct": "llama-3.1-8b", "Llama-3.1-8B": "llama-3.1-8b",
+        "nvidia/Llama-3.1-8B-Instruct-FP8": "llama-3.1-8b", "zhipuai/GLM-5": "glm-5", "Falcon (7B)": "falcon-7b",
+        "deepseek-ai/DeepSeek-R1-0528": "deepseek-r1", "llama2-70b": "llama-2-70b", "no such model": None,
+    }  # fmt: skip
+    shelf = library([])
+    assert {name: shelf.model_of(name) for name in names} == names
+
+
+def test_every_model_has_weights_that_are_known():
+    for file in files("models"):
+        format_of(profile("models", file.stem).weights)
 
 
 def link(**changes) -> LinkProfile:
