@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ Floats = NDArray[np.float64]
 class Roofline:
     """Step cost from peaks times achievable fractions (Williams et al. 2009, doi:10.1145/1498765.1498785).
 
-    A pass takes its overheads (fixed, by layer, by decoding sequence), the larger of compute and memory time of the
+    A pass takes its overheads (fixed, by layer, more of them with prompts, by decoding sequence), the larger of compute and memory time of the
     matrix products, the larger of both of the decodes' attention, the same of the prompts' attention, and the messages
     between devices. A mixture of experts reads the distinct experts that its tokens touch. Layers with a sliding
     window attend no more than it, of the mean context (errs high where contexts differ). Of t tokens the achievable
@@ -43,6 +44,7 @@ class Roofline:
 
     _pass_s: list[float] = field(init=False, repr=False, compare=False)
     _part: list[float] = field(init=False, repr=False, compare=False)  # of a batch that is in one stage
+    _chunk_s: float = field(init=False, repr=False, compare=False)
     _seq_s: float = field(init=False, repr=False, compare=False)
     _context_s: float = field(init=False, repr=False, compare=False)
     _local_s: float = field(init=False, repr=False, compare=False)
@@ -65,6 +67,7 @@ class Roofline:
         tables = {
             "_pass_s": self._token_s(sizes / parts_under_way).tolist(),
             "_part": (1.0 / parts_under_way).tolist(),
+            "_chunk_s": model.layers * device.chunk_layer_overhead_s,
             "_seq_s": device.seq_overhead_s + state_s / self.pipeline_parallel,
             "_context_s": max(global_bytes / bytes_per_s, layers * decode_flop / flop_per_s),
             "_local_s": max(local_bytes / bytes_per_s, window_layers * decode_flop / flop_per_s),
@@ -91,6 +94,7 @@ class Roofline:
         if chunk_tok:
             first, rises, holds = self._prompts(chunk_tok, chunk_past_tok, chunk_pairs)
             attention_s, growth_s, passes = attention_s + first, growth_s + rises, min(passes, holds)
+            return self._chunk_s + self._pass_s[tokens] + self._seq_s * decode_seqs + part * attention_s, part * growth_s, passes
         return self._pass_s[tokens] + self._seq_s * decode_seqs + part * attention_s, part * growth_s, passes
 
     def _prompts(self, chunk_tok: int, past_tok: int, pairs: float) -> tuple[float, float, int]:
@@ -160,9 +164,8 @@ class Roofline:
                 f"device '{device.name}' has no interconnect_gb_per_s: "
                 f"tensor_parallel must be 1, not {self.tensor_parallel}"
             )
-        return messages * device.allreduce_s + message_bytes / (
-            device.interconnect_frac * device.interconnect_bytes_per_s
-        )
+        once_s = device.allreduce_s * log2(self.tensor_parallel)
+        return messages * once_s + message_bytes / (device.interconnect_frac * device.interconnect_bytes_per_s)
 
 
 def _capped(first: float, growth: int, cap: int) -> tuple[float, float, int]:

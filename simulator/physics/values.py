@@ -58,6 +58,7 @@ class Device:
     attention_frac: float
     pass_overhead_s: float
     layer_overhead_s: float
+    chunk_layer_overhead_s: float
     moe_layer_overhead_s: float
     seq_overhead_s: float
     allreduce_s: float

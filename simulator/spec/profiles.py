@@ -81,12 +81,14 @@ class Achieved(Profile):
     """Fixed time of a pass, whatever the model: scheduler, sampling."""
     layer_overhead_us: NonNegative | None = None
     """Fixed time of a layer in a pass: launches, small kernels."""
+    chunk_layer_overhead_us: NonNegative | None = None
+    """What a layer takes more in a pass with prompt tokens: engines launch those one by one (no CUDA graph)."""
     moe_layer_overhead_us: NonNegative | None = None
     """What a layer with experts takes more: routing, sorting, gathering."""
     seq_overhead_us: NonNegative | None = None
     """Time of a pass for each sequence that decodes: sampling, detokenising, scheduling."""
     allreduce_us: NonNegative | None = None
-    """Latency of one small all-reduce between devices of a host."""
+    """Latency of one small all-reduce between two devices of a host; among n it is log2(n) of it."""
     interconnect_frac: Annotated[float, Field(gt=0, le=1)] | None = None
     """Achievable fraction of the bandwidth between devices in large all-reduces."""
     chunk_quantum_tok: Count | None = None

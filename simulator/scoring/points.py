@@ -1,0 +1,114 @@
+"""Measured points: what somebody measured of a model on a device under an engine, whatever table it is from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from simulator.physics import values
+from simulator.physics.demand import Split
+from simulator.physics.values import Device, Model
+from simulator.spec.errors import SpecError
+from simulator.spec.library import Library
+from simulator.spec.profiles import DeviceProfile
+
+Quantity = Literal["decode_s", "prefill_s", "tpot_s", "ttft_s", "prompt_s", "token_s", "power_w", "energy_j_per_tok"]
+
+ALONE: tuple[Quantity, ...] = ("decode_s", "prefill_s")  # one sequence, nobody else
+BATCHED: tuple[Quantity, ...] = ("prompt_s", "token_s")  # one batch, nobody else
+SERVED: tuple[Quantity, ...] = ("tpot_s", "ttft_s", "power_w", "energy_j_per_tok")  # a closed loop
+
+
+@dataclass(frozen=True)
+class Point:
+    """A measured number in base units, and the batch that it is of.
+
+    `seqs` sequences at once, with `prompt_tok` each and `output_tok` after it; a pass takes up to `chunk_tok` tokens.
+    """
+
+    source: str
+    table: str
+    row: str
+    group: str
+    quantity: Quantity
+    measured: float
+    device: DeviceProfile = field(repr=False)
+    engine: str
+    model: Model = field(repr=False)
+    weights: str
+    kv_value_bytes: float | None = None
+    split: Split = Split()
+    seqs: int = 1
+    prompt_tok: float = 0.0
+    output_tok: float = 1.0
+    chunk_tok: int = 2048
+    cause: str = ""
+    """Why it may be far off, where the table says."""
+
+    @property
+    def kind(self) -> str:
+        """Whether the model is a mixture of experts."""
+        return "moe" if self.model.experts else "dense"
+
+    def key(self) -> tuple[str, ...]:
+        """What rows of one curve have in common: each curve weighs the same, however many rows it has."""
+        split = "/".join(map(str, self.split))
+        return self.table, self.device.name, self.engine, self.model.name, self.weights, split, self.quantity
+
+
+@dataclass
+class Names:
+    """Profiles by the names that tables use; what is not found is counted."""
+
+    library: Library
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    @cached_property
+    def _devices(self) -> dict[str, str]:
+        return self._index("devices")
+
+    @cached_property
+    def _models(self) -> dict[str, str]:
+        return self._index("models")
+
+    def device(self, name: str) -> DeviceProfile | None:
+        """The device that a table calls so."""
+        found = self._devices.get(name.lower())
+        return self._count(f"device {name}") if found is None else self.library.read("devices", found)
+
+    def model(self, name: str, kv_value_bytes: float | None = None) -> Model | None:
+        """The model that a table calls so."""
+        found = self._models.get(name.lower())
+        return self._count(f"model {name}") if found is None else values.model(self.library.read("models", found))
+
+    def skip(self, why: str) -> None:
+        """Count a row that is not used."""
+        self.skipped[why] += 1
+
+    def _count(self, what: str) -> None:
+        self.skipped[f"no profile of {what}"] += 1
+
+    def _index(self, kind: Literal["devices", "models"]) -> dict[str, str]:
+        index: dict[str, str] = {}
+        for name in self.library.names(kind):
+            profile = self.library.read(kind, name)
+            index |= dict.fromkeys((alias.lower() for alias in profile.aliases), name)
+        return index | {name.lower(): name for name in self.library.names(kind)}
+
+
+def device_under(library: Library, point: Point) -> tuple[Device, str]:
+    """The device of a point under its engine as the profiles have it, and which profile of the engine that took."""
+    try:
+        layers = library.layers(point.device, point.engine)
+    except SpecError:
+        layers = [library.read("engines", "any")]
+    return values.device(point.device, layers), layers[0].name
+
+
+def by_engine(points: list[Point]) -> Iterator[tuple[str, list[Point]]]:
+    """Points of each engine, by name."""
+    for engine in sorted({point.engine for point in points}):
+        yield engine, [point for point in points if point.engine == engine]
