@@ -12,7 +12,22 @@ from simulator.spec.units import UNITS, to_base
 # Numbers without a unit: counts, shares, indices; and limits whose unit is the metric's.
 DIMENSIONLESS = {
     *("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab", "experts", "experts_per_tok", "year"),
-    *("ttft_sigma", "rate_sigma", "seed", "queries", "replications", "priority", "percentile", "max", "min", "count"),
+    *(
+        "ttft_sigma",
+        "rate_sigma",
+        "rtt_sigma",
+        "up_sigma",
+        "down_sigma",
+        "max_retries",
+        "seed",
+        "queries",
+        "replications",
+        "priority",
+        "percentile",
+        "max",
+        "min",
+        "count",
+    ),
     *("replicas", "tensor_parallel", "max_seqs", "max_queue", "devices", "servers", "pue", "tasks", "factor"),
 }
 SHIPPED = [(kind, file) for kind in KINDS for file in files(kind)]
