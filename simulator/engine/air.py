@@ -42,14 +42,14 @@ class Luck:
 
 
 class _Use:
-    """One user's radio: transfers under way, answers that stream, when it last was used, when it is awake."""
+    """One user's radio: transfers under way and since when, answers that stream, its last use, when it is awake."""
 
-    __slots__ = ("last_s", "ready_s", "streams", "under_way")
+    __slots__ = ("last_s", "ready_s", "since_s", "streams", "under_way")
 
     def __init__(self) -> None:
         self.under_way = 0
         self.streams: list[Job] = []
-        self.last_s = self.ready_s = 0.0
+        self.since_s = self.last_s = self.ready_s = 0.0
 
     def is_on(self) -> bool:
         """Whether anything goes over it now."""
@@ -83,6 +83,8 @@ class Radio:
         if use is None:
             self._forget(now)
             use = self.uses[user] = _Use()
+        if not use.under_way:
+            use.since_s = now
         use.under_way += 1
         use.ready_s = max(use.ready_s, now + lag_s)
         if job.streams and isnan(job.done_s) and not isnan(job.first_s):  # its first token: more come by and by
@@ -100,6 +102,13 @@ class Radio:
         use = self.uses[user]
         use.last_s = max(use.last_s, end_s)
         self.log((user, start_s, end_s))
+
+    def stop(self, now: float) -> None:
+        """Time is up: what is under way is logged as far as it got."""
+        for user, use in self.uses.items():
+            if use.is_on():
+                starts_s = [job.first_s for job in use.streams] + [use.since_s] * (use.under_way > 0)
+                self.log((user, min(starts_s), now))
 
     def _forget(self, now: float) -> None:
         """Sleeping radios are like new ones: in open loops there is one a query."""

@@ -255,6 +255,7 @@ class Calls:
 
     def stop(self, lives: Sequence[Life], now: float) -> None:
         """Time is up: what is under way is logged as far as it got."""
+        self.network.stop(now)
         for pool in self.pools:
             if isinstance(pool, Pool):
                 for replica in pool.replicas:

@@ -19,10 +19,14 @@ class Network:
 
     def __init__(self, clock: Clock, links: Sequence[LinkPlan], logs: Logs, uniform: Uniform) -> None:
         pipes: dict[tuple[str, str], Way] = {}
+        self._radios: list[Radio] = []
         for i, link in enumerate(links):
             kind = OwnPipe if link.per_user else SharedPipe
             varying = link.varying
-            radio = Radio(varying, link.per_user, logs.radios[i].append) if varying and has_radio(varying) else None
+            radio = None
+            if varying is not None and has_radio(varying):
+                radio = Radio(varying, link.radio_per_user, logs.radios[i].append)
+                self._radios.append(radio)
             both = (link.between, link.up_bytes_per_s), (link.between[::-1], link.down_bytes_per_s)
             for j, (ends, bytes_per_s) in enumerate(both):
                 log = logs.transfers[2 * i + j].append
@@ -42,6 +46,11 @@ class Network:
     def way(self, start: str, end: str) -> Way:
         """The way from place `start` to place `end`."""
         return self._ways[start, end]
+
+    def stop(self, now: float) -> None:
+        """Time is up."""
+        for radio in self._radios:
+            radio.stop(now)
 
 
 def _nothing(row: Row) -> None:

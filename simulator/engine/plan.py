@@ -45,7 +45,8 @@ class ClassPlan:
 class LinkPlan:
     """A link between two places: bandwidth each way, half the round trip, and `changes`: (from, factor on it).
 
-    `varying` has how transfers differ and what the radio does, where they do and it does anything.
+    `varying` has how transfers differ and what the radio does, where they do and it does anything; `radio_per_user`
+    says whose radio that is.
     """
 
     name: str
@@ -56,6 +57,7 @@ class LinkPlan:
     per_user: bool = False
     changes: tuple[tuple[float, float], ...] = ()
     varying: Link | None = None
+    radio_per_user: bool = False
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,9 @@ class LinkSpec(Spec):
     tail_s: NonNegative | None = None
     tail_w: NonNegative | None = None
     sharing: Literal["shared", "per_user"] = "shared"
-    """One pipe and one radio for all, or one for each user (each query, in open loops)."""
+    """One pipe for all, or one for each user (each query, in open loops)."""
+    radios: Literal["one", "per_user"] | None = None
+    """Whose radios wake and sleep: one of all, or each user's; as `sharing` says where it is not given."""
     bandwidth: tuple[ChangeSpec, ...] = ()
     """Factors on the bandwidth, both ways."""
 

@@ -116,6 +116,7 @@ def _link_plan(name: str, spec: LinkSpec, link: Link) -> LinkPlan:
         spec.sharing == "per_user",
         tuple(zip(changes.times_s, changes.values, strict=True)) if spec.bandwidth else (),
         link if varies(link) else None,
+        spec.radios == "per_user" if spec.radios else spec.sharing == "per_user",
     )
 
 
