@@ -128,7 +128,9 @@ def radios_are_awake_for_their_transfers_and_a_tail(told: Told) -> None:
     sessions = told.queries["session"].where(told.queries["session"] >= 0, told.queries.index.to_series() + 10**6)
     radios = sessions.nunique() if per_user else 1
     longest_s = told.end_s + AIR["promotion_s"] + AIR["tail_s"]
-    assert AIR["tail_s"] * used * (1 - 1e-9) <= rows["time_s"].sum() <= radios * longest_s + SLACK_S
+    assert rows["time_s"].sum() >= AIR["tail_s"] * used * (1 - 1e-9)
+    if told.is_patient:  # else a prompt may be under way when its query has been given up, and the run is over
+        assert rows["time_s"].sum() <= radios * longest_s + SLACK_S
 
 
 def stations_serve_every_visit(told: Told) -> None:
