@@ -63,7 +63,7 @@ class Calls:
             else Pool(clock, pool, uniform, hooks, [log.append for log in spans])
             for pool, spans in zip(plan.pools, logs.spans, strict=True)
         ]
-        self.network = Network(clock, plan.links, logs.transfers)
+        self.network = Network(clock, plan.links, logs, uniform)
         visits = logs.visits[1:] if plan.router else logs.visits
         self.verifiers = [
             Station(clock, station.time_s, station.servers, log.append)
@@ -154,8 +154,8 @@ class Calls:
             per_tok = job.life.cls.bytes_per_tok
             rest = (job.output_tok - job.streams) * per_tok
             if job.streams:  # the stream has used the link as it went, at most at its full rate
-                sent = max(min(rest - per_tok, (job.done_s - job.first_s) * way.bytes_per_s), 0.0)
-                way.stream(sent, job.first_s)
+                sent = max(min(rest - per_tok, (job.done_s - job.first_s) * way.rate(job)), 0.0)
+                way.stream(sent, job)
                 rest -= sent
             way.send(rest, job, now, self._delivered)
 
@@ -255,6 +255,7 @@ class Calls:
 
     def stop(self, lives: Sequence[Life], now: float) -> None:
         """Time is up: what is under way is logged as far as it got."""
+        self.network.stop(now)
         for pool in self.pools:
             if isinstance(pool, Pool):
                 for replica in pool.replicas:
@@ -289,6 +290,7 @@ class Calls:
                 job.prompt_tok,
                 job.output_tok if fate == ANSWERED else job.generated_tok,
                 job.preemptions,
+                job.retries,
             )
         )
 

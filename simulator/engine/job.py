@@ -41,6 +41,7 @@ class Job:
         "prompt_tok",
         "replica",
         "reserved_tok",
+        "retries",
         "started_s",
         "streams",
         "submitted_s",
@@ -64,7 +65,7 @@ class Job:
         self.submitted_s = self.started_s = self.first_s = self.done_s = NOT_YET
         self.first_seen_s = self.delivered_s = NOT_YET
         self.target_tok = prompt_tok  # to prefill: the prompt, and after a preemption what was generated too
-        self.prefilled_tok = self.generated_tok = self.preemptions = 0
+        self.prefilled_tok = self.generated_tok = self.preemptions = self.retries = 0
         self.is_remote = False  # its pool is at another place than its router
         self.streams = False  # the first token is sent ahead
         self.cancelled = False  # the replica is to let go of it

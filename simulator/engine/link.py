@@ -24,18 +24,22 @@ class Way(Protocol):
     """How to get from one place to another: one pipe, or several."""
 
     delay_s: float
+    """Of a message without a body; the median, where it varies."""
 
-    @property
-    def bytes_per_s(self) -> float:
-        """What the thinnest pipe lets through now."""
+    def rate(self, job: Job) -> float:
+        """Bytes a second that the thinnest pipe lets through now, of `job`."""
+        ...
+
+    def delay(self, job: Job, now: float) -> float:
+        """Seconds until the first of `job`'s bytes is there, if it is sent now."""
         ...
 
     def send(self, size_bytes: float, job: Job, now: float, arrived: Arrived) -> None:
         """Carry `size_bytes` of `job`; `arrived(job, now)` is called when the last byte is there."""
         ...
 
-    def stream(self, size_bytes: float, start_s: float) -> None:
-        """Note bytes that went along as they were generated: too thin a stream to slow anything."""
+    def stream(self, size_bytes: float, job: Job) -> None:
+        """Note bytes of `job` that went along as they were generated: too thin a stream to slow anything."""
         ...
 
 
@@ -66,9 +70,17 @@ class SharedPipe:
         if self.alarm.due_s is None or (sending[0][2] == count and not self.under_way):
             self._arm(now)
 
-    def stream(self, size_bytes: float, start_s: float) -> None:
-        """Note bytes that went along as they were generated: too thin a stream to slow anything."""
-        self.log((start_s, size_bytes / self.bytes_per_s, size_bytes))
+    def rate(self, job: Job) -> float:
+        """Bytes a second, the same for all."""
+        return self.bytes_per_s
+
+    def delay(self, job: Job, now: float) -> float:
+        """Seconds until a byte is there, the same for all."""
+        return self.delay_s
+
+    def stream(self, size_bytes: float, job: Job) -> None:
+        """Note bytes of `job` that went along as they were generated: too thin a stream to slow anything."""
+        self.log((job.first_s, size_bytes / self.bytes_per_s, size_bytes))
 
     def change(self, bytes_per_s: float, now: float) -> None:
         """Go on with another bandwidth."""
@@ -127,9 +139,17 @@ class OwnPipe:
         self.log((now, time_s, size_bytes))
         once(self.clock, now + time_s + self.delay_s, job.order, partial(arrived, job))
 
-    def stream(self, size_bytes: float, start_s: float) -> None:
-        """Note bytes that went along as they were generated: too thin a stream to slow anything."""
-        self.log((start_s, size_bytes / self.bytes_per_s, size_bytes))
+    def rate(self, job: Job) -> float:
+        """Bytes a second, the same for all."""
+        return self.bytes_per_s
+
+    def delay(self, job: Job, now: float) -> float:
+        """Seconds until a byte is there, the same for all."""
+        return self.delay_s
+
+    def stream(self, size_bytes: float, job: Job) -> None:
+        """Note bytes of `job` that went along as they were generated: too thin a stream to slow anything."""
+        self.log((job.first_s, size_bytes / self.bytes_per_s, size_bytes))
 
     def change(self, bytes_per_s: float, now: float) -> None:
         """Transfers from now on have another bandwidth."""
@@ -139,23 +159,26 @@ class OwnPipe:
 class Route:
     """Several pipes one after the other: stored and forwarded."""
 
-    def __init__(self, pipes: Sequence[SharedPipe | OwnPipe]) -> None:
+    def __init__(self, pipes: Sequence[Way]) -> None:
         self.pipes = pipes
         self.delay_s = sum(pipe.delay_s for pipe in pipes)
 
-    @property
-    def bytes_per_s(self) -> float:
-        """What the thinnest pipe lets through now."""
-        return min(pipe.bytes_per_s for pipe in self.pipes)
+    def rate(self, job: Job) -> float:
+        """Bytes a second that the thinnest pipe lets through now, of `job`."""
+        return min(pipe.rate(job) for pipe in self.pipes)
+
+    def delay(self, job: Job, now: float) -> float:
+        """Seconds until the first of `job`'s bytes is there, if it is sent now."""
+        return sum(pipe.delay(job, now) for pipe in self.pipes)
 
     def send(self, size_bytes: float, job: Job, now: float, arrived: Arrived) -> None:
         """Carry `size_bytes` of `job` over all pipes."""
         self._hop(0, size_bytes, arrived, job, now)
 
-    def stream(self, size_bytes: float, start_s: float) -> None:
-        """Note bytes that went along as they were generated: too thin a stream to slow anything."""
+    def stream(self, size_bytes: float, job: Job) -> None:
+        """Note bytes of `job` that went along as they were generated: too thin a stream to slow anything."""
         for pipe in self.pipes:
-            pipe.stream(size_bytes, start_s)
+            pipe.stream(size_bytes, job)
 
     def _hop(self, i: int, size_bytes: float, arrived: Arrived, job: Job, now: float) -> None:
         if i == len(self.pipes) - 1:
@@ -164,11 +187,11 @@ class Route:
             self.pipes[i].send(size_bytes, job, now, partial(self._hop, i + 1, size_bytes, arrived))
 
 
-def ways(pipes: Mapping[tuple[str, str], SharedPipe | OwnPipe]) -> dict[tuple[str, str], Way]:
+def ways(pipes: Mapping[tuple[str, str], Way]) -> dict[tuple[str, str], Way]:
     """The way with the fewest links between every two places that are joined, by (from, to)."""
     found: dict[tuple[str, str], Way] = {}
     for start in sorted({place for ends in pipes for place in ends}):
-        paths: dict[str, list[SharedPipe | OwnPipe]] = {start: []}
+        paths: dict[str, list[Way]] = {start: []}
         frontier = deque([start])
         while frontier:
             here = frontier.popleft()

@@ -38,8 +38,10 @@ CALL_COLUMNS = {
     "prompt_tok": "int32",
     "output_tok": "int32",
     "preemptions": "int16",
+    "retries": "int16",
 }
 TRANSFER_COLUMNS = {"start_s": "float64", "time_s": "float64", "bytes": "float64"}
+RADIO_COLUMNS = {"user": "int32", "start_s": "float64", "end_s": "float64"}
 VISIT_COLUMNS = {"start_s": "float64", "time_s": "float64"}
 
 SPANS = dict.fromkeys(SPAN_COLUMNS, "float64")
@@ -66,12 +68,16 @@ class Words:
 
 @dataclass(frozen=True)
 class Logs:
-    """The logs of a replication; `spans[pool][replica]`, `transfers` two a link (up, down), `visits` one a station."""
+    """The logs of a replication; `spans[pool][replica]`, `transfers` two a link (up, down).
+
+    `radios` has one a link, of when its radio sent or received; `visits` one a station.
+    """
 
     queries: Log
     calls: Log
     spans: Sequence[list[Log]]
     transfers: Sequence[Log]
+    radios: Sequence[Log]
     visits: Sequence[Log]
     words: Words
 
@@ -83,11 +89,19 @@ class Logs:
             calls=Log(CALL_COLUMNS),
             spans=[[Log(SPANS) for _ in range(count)] for count in plan.replicas],
             transfers=[Log(TRANSFER_COLUMNS) for _ in range(2 * len(plan.links))],
+            radios=[Log(RADIO_COLUMNS) for _ in plan.links],
             visits=[Log(VISIT_COLUMNS) for _ in plan.stations],
             words=Words(),
         )
 
     def settle(self) -> None:
         """Pack what has gathered: called now and then, so that appending need not look."""
-        for log in (self.queries, self.calls, *chain.from_iterable(self.spans), *self.transfers, *self.visits):
+        for log in (
+            self.queries,
+            self.calls,
+            *chain.from_iterable(self.spans),
+            *self.transfers,
+            *self.radios,
+            *self.visits,
+        ):
             log.settle()

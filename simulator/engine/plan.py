@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simulator.engine.pool import HostedPlan, PoolPlan, Uniform
+from simulator.physics.values import Link
 from simulator.policies.core import ClassFacts, Policy
 from simulator.workload.traffic import World
 
@@ -42,7 +43,11 @@ class ClassPlan:
 
 @dataclass(frozen=True)
 class LinkPlan:
-    """A link between two places: bandwidth each way, half the round trip, and `changes`: (from, factor on it)."""
+    """A link between two places: bandwidth each way, half the round trip, and `changes`: (from, factor on it).
+
+    `varying` has how transfers differ and what the radio does, where they do and it does anything; `radio_per_user`
+    says whose radio that is.
+    """
 
     name: str
     between: tuple[str, str]
@@ -51,6 +56,8 @@ class LinkPlan:
     delay_s: float
     per_user: bool = False
     changes: tuple[tuple[float, float], ...] = ()
+    varying: Link | None = None
+    radio_per_user: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from simulator.engine.clock import ATTEMPTS, Clock, once, tolerance_s
 from simulator.engine.job import Job
+from simulator.engine.rate_limit import RateLimit, RateLimiter
 from simulator.engine.replica import Limits, Replica, ReplicaHooks, Slowdown
 from simulator.physics.step import StepModel
 from simulator.policies.core import Reported
@@ -223,10 +224,14 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class HostedPlan:
-    """A hosted API: each call is served at once, in `latency(job, uniform)` seconds to the first and the last token."""
+    """A hosted API: each call is served at once, in `latency(job, uniform)` seconds to the first and the last token.
+
+    With a `limit`, at once only while the account is below it.
+    """
 
     facts: PoolFacts
     latency: Callable[[Job, Uniform], tuple[float, float]]
+    limit: RateLimit | None = None
 
 
 class HostedPool:
@@ -238,14 +243,24 @@ class HostedPool:
         self.latency = plan.latency
         self.uniform = uniform
         self.hooks = hooks
+        self.limiter = (
+            None if plan.limit is None else RateLimiter(clock, plan.limit, uniform, self._serve, hooks.refused)
+        )
         self.running = 0
         self.mean_output_tok = 0.0
         self.outstanding_calls = 0
         self.outstanding_tok = 0.0
 
     def submit(self, job: Job, now: float) -> None:
-        """Serve `job`."""
-        job.submitted_s = job.started_s = now
+        """Serve `job`, if no rate limit is in the way."""
+        job.submitted_s = now
+        if self.limiter is None:
+            self._serve(job, now)
+        else:
+            self.limiter.submit(job, now)
+
+    def _serve(self, job: Job, now: float) -> None:
+        job.started_s = now
         first_s, last_s = self.latency(job, self.uniform)
         self.running += 1
         if job.streams:
@@ -255,11 +270,13 @@ class HostedPool:
         once(self.clock, now + last_s, job.order, partial(self._done, job))
 
     def cancel(self, job: Job, now: float) -> None:
-        """The provider goes on, and bills."""
+        """What was begun goes on, and is billed; what waits to be tried again is not."""
+        if self.limiter is not None and self.limiter.forget(job):
+            self.hooks.gone(job, now)
 
     def report(self, now_s: float) -> Reported:
-        """A hosted API has no queue to tell of."""
-        return Reported(now_s, 0, self.running, 0.0)
+        """A hosted API has no queue to tell of but the calls that its rate limit has sent away for a while."""
+        return Reported(now_s, 0 if self.limiter is None else len(self.limiter.waiting), self.running, 0.0)
 
     def _first(self, job: Job, now: float) -> None:
         job.first_s = now

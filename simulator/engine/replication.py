@@ -217,7 +217,7 @@ class Replication:
         life.ended = True  # nothing is decided any more
         way = self.calls.network.way(life.place, origin)
         size = job.output_tok * life.cls.bytes_per_tok
-        shown_s += way.delay_s
+        shown_s += way.delay(job, now)
         way.send(size, job, now, lambda job, now: self._end(life, now, FINISHED, "", job, shown_s))
 
     def _end(

@@ -23,14 +23,15 @@ Floats = NDArray[np.float64]
 class Roofline:
     """Step cost from peaks times achievable fractions (Williams et al. 2009, doi:10.1145/1498765.1498785).
 
-    A pass takes its overheads (fixed, by layer, more of them with prompts, by decoding sequence), the larger of compute and memory time of the
-    matrix products, the larger of both of the decodes' attention, the same of the prompts' attention, and the messages
-    between devices. A mixture of experts reads the distinct experts that its tokens touch. Layers with a sliding
-    window attend no more than it, of the mean context (errs high where contexts differ). Of t tokens the achievable
-    compute fraction is half of the full one up to h = `prefill_half_tok`, then t / (t + h) of it: more tokens take
-    more time. Prompt chunks are padded to whole quanta on devices with fixed shapes. With p pipeline stages a batch is
-    cut in up to p parts which go through them one behind the other; filling and draining is left out, as are imbalance
-    between devices and contention of hosts (errs low). Compute and attention do not overlap (errs high).
+    A pass takes its overheads (fixed, by layer, more of them with prompts, by decoding sequence), the larger of compute
+    and memory time of the matrix products, the larger of both of the decodes' attention, the same of the prompts'
+    attention, and the messages between devices. A mixture of experts reads the distinct experts that its tokens touch.
+    Layers with a sliding window attend no more than it, of the mean context (errs high where contexts differ). Of t
+    tokens the achievable compute fraction is half of the full one up to h = `prefill_half_tok`, then t / (t + h) of
+    it: more tokens take more time. Prompt chunks are padded to whole quanta on devices with fixed shapes. With p
+    pipeline stages a batch is cut in up to p parts which go through them one behind the other; filling and draining is
+    left out, as are imbalance between devices and contention of hosts (errs low). Compute and attention do not overlap
+    (errs high).
     """
 
     device: Device = field(metadata=GIVEN)
@@ -94,7 +95,7 @@ class Roofline:
         if chunk_tok:
             first, rises, holds = self._prompts(chunk_tok, chunk_past_tok, chunk_pairs)
             attention_s, growth_s, passes = attention_s + first, growth_s + rises, min(passes, holds)
-            return self._chunk_s + self._pass_s[tokens] + self._seq_s * decode_seqs + part * attention_s, part * growth_s, passes
+            attention_s += self._chunk_s / part
         return self._pass_s[tokens] + self._seq_s * decode_seqs + part * attention_s, part * growth_s, passes
 
     def _prompts(self, chunk_tok: int, past_tok: int, pairs: float) -> tuple[float, float, int]:

@@ -16,8 +16,8 @@ GIVEN = {"given": True}
 
 Every step model is a dataclass with the given fields `device: Device`, `model: Model`, `tensor_parallel`,
 `pipeline_parallel` and `expert_parallel` (devices, as in `demand.Split`), `weights: str | None` (None: the model's
-own), `max_batched_tok: int` and `max_seqs: int`, so that `cls(device=..., model=..., ..., **args)` makes any of them. Arguments
-that make no sense raise ValueError. `time_evidence` and `energy_evidence` say how well they are known.
+own), `max_batched_tok: int` and `max_seqs: int`, so that `cls(device=..., model=..., ..., **args)` makes any of them.
+Arguments that make no sense raise ValueError. `time_evidence` and `energy_evidence` say how well they are known.
 """
 
 

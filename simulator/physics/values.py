@@ -113,12 +113,21 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link between two places, `up` from the first to the second."""
+    """A link between two places, `up` from the first to the second. Rates and round trip are medians of lognormals."""
 
     name: str
     rtt_s: float
+    rtt_sigma: float
     up_bytes_per_s: float
+    up_sigma: float
     down_bytes_per_s: float
+    down_sigma: float
+    outage_frac: float
+    outage_mean_s: float
+    promotion_s: float
+    radio_idle_s: float
+    tail_s: float
+    tail_w: float
     energy_up_j_per_byte: float
     energy_down_j_per_byte: float
     network_j_per_byte: float
@@ -132,6 +141,7 @@ class Hosted:
     name: str
     model: str
     price_in_usd_per_tok: float
+    price_cached_in_usd_per_tok: float | None
     price_out_usd_per_tok: float
     price_usd_per_call: float
     ttft_median_s: float
@@ -139,6 +149,8 @@ class Hosted:
     rate_median_tok_per_s: float
     rate_sigma: float
     energy_j_per_tok: float | None
+    requests_per_s: float | None
+    tokens_per_s: float | None
     evidence: EvidenceOf = field(repr=False)
 
 
@@ -148,6 +160,7 @@ class Region:
 
     name: str
     carbon_g_per_j: float
+    pue: float | None
     evidence: EvidenceOf = field(repr=False)
 
 

@@ -15,13 +15,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simulator.engine.build import System
+from simulator.engine.build import Grid, System
 from simulator.engine.logs import Logs
+from simulator.engine.plan import LinkPlan
 from simulator.metrics.facts import Window
+from simulator.physics.link import awake_s
 from simulator.physics.link import energy_j as transfer_j
 from simulator.physics.power import prefill_share
 from simulator.physics.step import Spans
-from simulator.physics.values import weakest
+from simulator.physics.values import Link, weakest
 from simulator.records.log import Log
 from simulator.records.tables import LEDGER
 
@@ -181,6 +183,8 @@ def _replicas(system: System, metered: Mapping[tuple[int, int], Drawn], part: Pa
 def _links(system: System, logs: Logs, part: Part) -> Iterator[dict[str, Any]]:
     for i, (link, plan) in enumerate(zip(system.links, system.plan.links, strict=True)):
         grid = system.grid(plan.between[0])
+        if link.tail_w > 0:
+            yield _radio(link, plan, grid, logs.radios[i], part)
         for j, way in enumerate(("up", "down")):
             columns = logs.transfers[2 * i + j].columns()
             start_s, time_s, size = (np.asarray(columns[name], np.float64) for name in ("start_s", "time_s", "bytes"))
@@ -203,6 +207,27 @@ def _links(system: System, logs: Logs, part: Part) -> Iterator[dict[str, Any]]:
                 bytes=float(np.sum(size)),
                 evidence=weakest(link.evidence[key] for key in (f"energy_{way}_j_per_byte", "network_j_per_byte")),
             )
+
+
+def _radio(link: Link, plan: LinkPlan, grid: Grid, log: Log, part: Part) -> dict[str, Any]:
+    """The radio awake, by the transfers of this part that woke it or kept it so: the last tail counts whole."""
+    columns = log.columns()
+    start_s, end_s = (np.asarray(columns[name], np.float64) for name in ("start_s", "end_s"))
+    added_s = awake_s(np.asarray(columns["user"], np.int64), start_s, end_s, link.tail_s) * part.holds(start_s)
+    energy_j = link.tail_w * float(np.sum(added_s))
+    return _row(
+        part,
+        kind="link",
+        name=f"{plan.name}-radio",
+        place=plan.between[0],
+        state="on",
+        phase="tail",
+        time_s=float(np.sum(added_s)),
+        it_energy_j=energy_j,
+        energy_j=energy_j,
+        co2_g=link.tail_w * float(np.sum(added_s * grid.carbon_g_per_j.mean(start_s, start_s + added_s))),
+        evidence=weakest(link.evidence[key] for key in ("tail_s", "tail_w")),
+    )
 
 
 def _stations(system: System, logs: Logs, part: Part) -> Iterator[dict[str, Any]]:

@@ -18,6 +18,7 @@ from simulator.engine.replication import Replication
 from simulator.metrics.facts import ClassFacts, PoolFacts, RunFacts, Window
 from simulator.metrics.summarise import summarise
 from simulator.metrics.window import window
+from simulator.physics.link import time_evidence
 from simulator.physics.values import weakest
 from simulator.records.result import Result
 from simulator.records.tables import SCHEMA, Tables
@@ -30,7 +31,7 @@ from simulator.workload.streams import uniform
 
 LEFT_OUT = (
     "loading of models, faults, autoscaling and prefix caches (errs to low latency and energy, prefix caches to high)",
-    "radio tails after a transfer and the making of the hardware (errs to low energy and carbon)",
+    "the making of the hardware (errs to low energy and carbon)",
 )
 
 Progress = Callable[[int, int], None]  # replication, queries that came
@@ -120,9 +121,7 @@ def _facts(system: System, windows: list[Window]) -> RunFacts:
             for cls in system.classes
         },
         slos=spec.slo,
-        link_evidence=weakest(kind for link in system.links for kind in link.evidence.values())
-        if system.links
-        else "measured",
+        link_evidence=weakest(time_evidence(link) for link in system.links) if system.links else "measured",
         left_out=LEFT_OUT,
     )
 

@@ -42,7 +42,7 @@ def calls_table(system: System, world: World, logs: Logs) -> pd.DataFrame:
             "decode_s": log["done_s"] - log["first_s"],
             "downlink_s": log["delivered_s"] - log["done_s"],
             "delivered_s": log["delivered_s"],
-            **{name: log[name] for name in ("prompt_tok", "output_tok", "preemptions")},
+            **{name: log[name] for name in ("prompt_tok", "output_tok", "preemptions", "retries")},
             "score": score,
             "confidence": confidence,
             "cost_usd": _cost_usd(system, world, log),
@@ -80,16 +80,16 @@ def _outcomes(
 def _cost_usd(system: System, world: World, log: Columns) -> Floats:
     """Dollars of calls at hosted pools; those that were begun are billed."""
     cost = np.zeros(len(log["pool"]))
+    cached_frac = np.array([cls.cached_prompt_frac for cls in system.scenario.spec.workload.values()])
     for number, pool in enumerate(system.pools):
         if pool.hosted is None:
             continue
         rows = np.flatnonzero((log["pool"] == number) & ~np.isnan(log["started_s"]))
-        if pool.spec.price == "profile":
-            cost[rows] = call_usd(
-                pool.hosted, log["prompt_tok"][rows].astype(float), log["output_tok"][rows].astype(float)
-            )
-            continue
         query = log["query"][rows]
+        if pool.spec.price == "profile":
+            prompt_tok, output_tok = log["prompt_tok"][rows].astype(float), log["output_tok"][rows].astype(float)
+            cost[rows] = call_usd(pool.hosted, prompt_tok, output_tok, cached_frac[world.cls[query]])
+            continue
         for cls_number, cls in enumerate(system.classes):
             assert cls.table is not None, "recorded prices without a table"
             mine = world.cls[query] == cls_number

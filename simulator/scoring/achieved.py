@@ -76,10 +76,10 @@ def levels_of(point: Point) -> tuple[Level, Level, Level]:
 
 def fit(points: Sequence[Point]) -> Achieved:
     """Fit the numbers of one engine by least squares of the logarithm, outliers damped (soft L1)."""
-    usable = [(point, terms) for point in points if (terms := asked(point)) is not None]
+    usable = [(point, each) for point in points if (each := asked(point)) is not None]
     kept = [point for point, _ in usable]
     layout = _Layout.of(kept)
-    terms = _table([terms for _, terms in usable])
+    terms = _table([each for _, each in usable])
     measured = np.log([point.measured for point in kept])
     weight = _weights(kept) / _ERROR
     middle, pull = layout.middle, 1.0 / layout.spread
@@ -157,7 +157,8 @@ _MOST = np.log([prior.most for prior in PRIORS.values()])
 
 def seconds(terms: _Terms, logs: Floats) -> Floats:
     """Time of points at these logarithms of the numbers, (n, len(KEYS)) or (1, len(KEYS))."""
-    return np.sum(list(_parts(terms, np.broadcast_to(logs, (len(terms.asked), len(KEYS)))).values()), axis=0)
+    each = _parts(terms, np.broadcast_to(logs, (len(terms.asked), len(KEYS))))
+    return np.asarray(np.sum(list(each.values()), axis=0))
 
 
 def _slopes(terms: _Terms, logs: Floats) -> Floats:
@@ -222,12 +223,9 @@ class _Layout:
     def levels(self, theta: Floats) -> dict[Level, dict[str, float]]:
         """The numbers of each level as they are, not as deviations."""
         each = dict(zip(self.names, theta.reshape(len(self.names), len(KEYS)), strict=True))
-        return {
-            name: dict(
-                zip(KEYS, np.exp(np.minimum(sum(each[level] for level in self.above[name]), _MOST)).tolist(), strict=True)
-            )
-            for name in self.names
-        }
+        summed = {name: np.sum([each[level] for level in self.above[name]], axis=0) for name in self.names}
+        numbers = {name: np.exp(np.minimum(logs, _MOST)).tolist() for name, logs in summed.items()}
+        return {name: dict(zip(KEYS, row, strict=True)) for name, row in numbers.items()}
 
 
 def _weights(points: Sequence[Point]) -> Floats:

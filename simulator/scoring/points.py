@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -19,6 +19,8 @@ Quantity = Literal["decode_s", "prefill_s", "tpot_s", "ttft_s", "prompt_s", "tok
 
 ALONE: tuple[Quantity, ...] = ("decode_s", "prefill_s")  # one sequence, nobody else
 BATCHED: tuple[Quantity, ...] = ("prompt_s", "token_s")  # one batch, nobody else
+WHOLE = Split()
+"""One device."""
 SERVED: tuple[Quantity, ...] = ("tpot_s", "ttft_s", "power_w", "energy_j_per_tok")  # a closed loop
 
 
@@ -40,7 +42,7 @@ class Point:
     model: Model = field(repr=False)
     weights: str
     kv_value_bytes: float | None = None
-    split: Split = Split()
+    split: Split = WHOLE
     seqs: int = 1
     prompt_tok: float = 0.0
     output_tok: float = 1.0
@@ -68,35 +70,36 @@ class Names:
 
     @cached_property
     def _devices(self) -> dict[str, str]:
-        return self._index("devices")
+        return _index({name: self.library.read("devices", name).aliases for name in self.library.names("devices")})
 
     @cached_property
     def _models(self) -> dict[str, str]:
-        return self._index("models")
+        return _index({name: self.library.read("models", name).aliases for name in self.library.names("models")})
 
     def device(self, name: str) -> DeviceProfile | None:
         """The device that a table calls so."""
         found = self._devices.get(name.lower())
-        return self._count(f"device {name}") if found is None else self.library.read("devices", found)
+        if found is None:
+            self.skip(f"no profile of device {name}")
+            return None
+        return self.library.read("devices", found)
 
-    def model(self, name: str, kv_value_bytes: float | None = None) -> Model | None:
+    def model(self, name: str) -> Model | None:
         """The model that a table calls so."""
         found = self._models.get(name.lower())
-        return self._count(f"model {name}") if found is None else values.model(self.library.read("models", found))
+        if found is None:
+            self.skip(f"no profile of model {name}")
+            return None
+        return values.model(self.library.read("models", found))
 
     def skip(self, why: str) -> None:
         """Count a row that is not used."""
         self.skipped[why] += 1
 
-    def _count(self, what: str) -> None:
-        self.skipped[f"no profile of {what}"] += 1
 
-    def _index(self, kind: Literal["devices", "models"]) -> dict[str, str]:
-        index: dict[str, str] = {}
-        for name in self.library.names(kind):
-            profile = self.library.read(kind, name)
-            index |= dict.fromkeys((alias.lower() for alias in profile.aliases), name)
-        return index | {name.lower(): name for name in self.library.names(kind)}
+def _index(aliases: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Names of profiles by their aliases and by themselves, in lower case."""
+    return {each.lower(): name for name, others in aliases.items() for each in (*others, name)}
 
 
 def device_under(library: Library, point: Point) -> tuple[Device, str]:

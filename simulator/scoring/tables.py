@@ -48,9 +48,8 @@ def read_points(folder: Path, names: Names) -> list[Point]:
     for stem, reader in readers.items():
         for file in sorted(folder.rglob(f"{stem}.csv")):
             table = pd.read_csv(file, low_memory=False)
-            for row in table.itertuples():
-                made = list(reader(row, names))
-                points += [replace(point, table=stem, row=f"{stem}:{row.Index + 2}") for point in made]
+            for line, row in enumerate(table.itertuples(), 2):
+                points += [replace(point, table=stem, row=f"{stem}:{line}") for point in reader(row, names)]
     return points
 
 
@@ -109,8 +108,8 @@ def _silicon(row: Row, names: Names) -> Iterator[Point]:
         weights = "nvfp4-ffn"
     point = Point(
         row.source.split(" (")[0], "", "", "serving", "tpot_s", row.tpot_ms / 1e3, device, row.backend, model, weights,
-        kv_value_bytes=2.0 if precision == "bf16" or weights == "mxfp4" else 1.0, split=split, seqs=int(row.concurrency),
-        prompt_tok=row.isl, output_tok=row.osl, chunk_tok=_CHUNK_TOK[row.backend],
+        kv_value_bytes=2.0 if precision == "bf16" or weights == "mxfp4" else 1.0, split=split,
+        seqs=int(row.concurrency), prompt_tok=row.isl, output_tok=row.osl, chunk_tok=_CHUNK_TOK[row.backend],
     )  # fmt: skip
     if row.tpot_ms > 0:
         yield point
@@ -129,8 +128,9 @@ def _mlenergy_v3(row: Row, names: Names) -> Iterator[Point]:
     weights = {"bfloat16": "bf16", "fp8": "fp8", "mxfp4": "mxfp4"}[row.weight_precision]
     point = Point(
         "ml-energy/leaderboard@0cd52da", "", "", "serving", "tpot_s", row.itl_p50_ms / 1e3, device, "vllm", model,
-        weights, kv_value_bytes=2.0, split=Split(tp, 1, tp if row.ep > 1 else 1), seqs=max(1, round(row.avg_batch_size)),
-        prompt_tok=_TASK_PROMPT_TOK[row.task], output_tok=row.avg_output_len, chunk_tok=8192,
+        weights, kv_value_bytes=2.0, split=Split(tp, 1, tp if row.ep > 1 else 1),
+        seqs=max(1, round(row.avg_batch_size)), prompt_tok=_TASK_PROMPT_TOK[row.task],
+        output_tok=row.avg_output_len, chunk_tok=8192,
     )  # fmt: skip
     yield point
     energy = replace(point, group="energy")

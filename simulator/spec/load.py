@@ -73,7 +73,8 @@ def profiles_used(spec: ScenarioSpec) -> list[tuple[Kind, str]]:
     """Kind and name of every profile that the scenario names, each once."""
     used: list[tuple[Kind, str | None]] = []
     for pool in spec.fleet.values():
-        used += [("models", pool.model), ("devices", pool.device), ("hosted", pool.hosted)]
+        model = pool.model if pool.hosted is None else None
+        used += [("models", model), ("devices", pool.device), ("hosted", pool.hosted)]
     used += [("devices", host.device) for host in spec.hosts.values()]
     used += [("links", link.profile) for link in spec.links.values()]
     used += [("regions", grid.region) for grid in spec.grid.values()]

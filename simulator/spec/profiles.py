@@ -230,16 +230,41 @@ class ModelProfile(Profile):
 
 
 class LinkProfile(Profile):
-    """A link between two places; `up` is from the first (the user's) to the second."""
+    """A link between two places; `up` is from the first (the user's) to the second. Rates and RTT are medians."""
 
     rtt_ms: NonNegative
+    rtt_sigma: NonNegative = 0.0
+    """Of the natural logarithm: the round trip of a call is lognormal."""
     up_mbit_per_s: Positive
+    up_sigma: NonNegative = 0.0
+    """Of the natural logarithm: the rate that a transfer finds is lognormal."""
     down_mbit_per_s: Positive
+    down_sigma: NonNegative = 0.0
+    outage_frac: Share = 0.0
+    """Share of transfers that meet an outage: the tail of the round trip that no lognormal has."""
+    outage_mean_s: NonNegative = 0.0
+    """Mean of the exponential time that an outage lasts for them."""
+    promotion_s: NonNegative = 0.0
+    """What it takes to wake the radio after silence."""
+    radio_idle_s: NonNegative = 0.0
+    """Silence after which the radio sleeps and must be woken."""
+    tail_s: NonNegative = 0.0
+    """How long the radio stays awake after a transfer."""
+    tail_w: NonNegative = 0.0
+    """Watts of the radio while it is awake, above its sleep; what bytes add comes on top."""
     energy_up_nj_per_bit: NonNegative = 0.0
-    """Joules of the user's radio or adapter above its idle; tails after a transfer are left out."""
+    """Joules that a byte adds in the user's radio or adapter while it is awake."""
     energy_down_nj_per_bit: NonNegative = 0.0
     network_kwh_per_gb: NonNegative = 0.0
     """Energy of the network between, an average and not a marginal figure."""
+
+    @model_validator(mode="after")
+    def _pairs(self) -> LinkProfile:
+        for pair in (("outage_frac", "outage_mean_s"), ("promotion_s", "radio_idle_s"), ("tail_s", "tail_w")):
+            if len(given := self.model_fields_set & {*pair}) == 1:
+                (lacking,) = {*pair} - given
+                raise ValueError(f"{given.pop()!r} needs {lacking!r}")
+        return self
 
 
 class HostedProfile(Profile):
@@ -247,6 +272,8 @@ class HostedProfile(Profile):
 
     model: str
     price_in_usd_per_mtok: NonNegative
+    price_cached_in_usd_per_mtok: NonNegative | None = None
+    """Of prompt tokens that the provider has cached; the price of the others where it is not given."""
     price_out_usd_per_mtok: NonNegative
     price_usd_per_call: NonNegative = 0.0
     ttft_median_s: Positive
@@ -256,6 +283,10 @@ class HostedProfile(Profile):
     rate_sigma: NonNegative = 0.0
     energy_j_per_tok: NonNegative | None = None
     """Joules per output token at the provider; unknown where it is not given."""
+    requests_per_min: Positive | None = None
+    """Rate limit of the account; none where it is not given."""
+    tokens_per_min: Positive | None = None
+    """The same of prompt and output tokens together."""
 
 
 class RegionProfile(Profile):
@@ -264,3 +295,5 @@ class RegionProfile(Profile):
     carbon_g_per_kwh: NonNegative
     """Mean of `year`."""
     year: Annotated[int, Field(ge=1990, le=2100)] | None = None
+    pue: Annotated[float, Field(ge=1)] | None = None
+    """Of the data centres there: all energy of the building over that of its machines."""

@@ -57,13 +57,14 @@ def _names(info: ValidationInfo) -> Names | None:
 
 
 def _in_library(kind: Kind) -> AfterValidator:
-    def check(name: str, info: ValidationInfo) -> str:
-        names = _names(info)
-        if names is not None and name not in names.library.names(kind):
-            raise fault(names.library.missing(kind, name))
-        return name
+    return AfterValidator(lambda name, info: _known(kind, name, info))
 
-    return AfterValidator(check)
+
+def _known(kind: Kind, name: str, info: ValidationInfo) -> str:
+    names = _names(info)
+    if names is not None and name not in names.library.names(kind):
+        raise fault(names.library.missing(kind, name))
+    return name
 
 
 def _among(known: Callable[[Names], tuple[str, ...]], where: str) -> AfterValidator:
@@ -74,6 +75,13 @@ def _among(known: Callable[[Names], tuple[str, ...]], where: str) -> AfterValida
         return name
 
     return AfterValidator(check)
+
+
+def _pool_model(name: str, info: ValidationInfo) -> str:
+    """A model of the library; where the pool is a hosted API, any name: nobody has the facts of closed models."""
+    if info.data.get("hosted") is None:
+        return _known("models", name, info)
+    return name
 
 
 def _metric(name: str) -> str:
@@ -119,7 +127,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$", max_length=
 PlaceName = Name
 
 DeviceRef = Annotated[str, _in_library("devices")]
-ModelRef = Annotated[str, _in_library("models")]
+PoolModel = Annotated[str, AfterValidator(_pool_model)]
+"""A model profile's name; of a hosted API, declared before it, any."""
 LinkRef = Annotated[str, _in_library("links")]
 HostedRef = Annotated[str, _in_library("hosted")]
 RegionRef = Annotated[str, _in_library("regions")]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from simulator.spec.base import Count, NonNegative, Positive, Spec
+from simulator.spec.base import Count, NonNegative, Positive, Share, Spec
 from simulator.spec.metric_names import WITH_PERCENTILES
 from simulator.spec.parts import ArrivalsPart, LengthsPart, PolicyPart, StepsPart
 from simulator.spec.refs import (
@@ -15,9 +15,9 @@ from simulator.spec.refs import (
     HostRef,
     LinkRef,
     MetricName,
-    ModelRef,
     Name,
     PlaceName,
+    PoolModel,
     QualityRef,
     RegionRef,
     TaskShares,
@@ -110,6 +110,8 @@ class ClassSpec(Spec):
     """Size of text on links."""
     payload_bytes: NonNegative = 0.0
     """Sent with each prompt beside its text (an image, say)."""
+    cached_prompt_frac: Share = 0.0
+    """Share of the prompt's tokens that hosted APIs bill as cached (a long system prompt, say)."""
     sensitivity: str | None = None
     modality: str = "text"
     prefix: str | None = None
@@ -128,15 +130,16 @@ class ChangeSpec(Spec):
 class PoolSpec(Spec):
     """Replicas of one model on one kind of device; or a hosted API."""
 
-    model: ModelRef | None = None
+    hosted: HostedRef | None = None
+    """A hosted API, which has infinite servers; or give a `device`, or a `host`."""
+    model: PoolModel | None = None
+    """Of hosted pools: what quality tables call it, where that is not what the profile says."""
     device: DeviceRef | None = None
     """Makes a host of its own for each replica."""
     host: HostRef | None = None
     """Or: the name of hosts declared under `hosts`, shared with other pools."""
     engine: str | None = None
     """The inference engine on it (vllm, llama.cpp, ...); the device's own where it is not given."""
-    hosted: HostedRef | None = None
-    """Or: a hosted API, which has infinite servers."""
     place: PlaceName = "here"
     tier: str | None = None
     """A label: device, edge, cloud."""
@@ -170,6 +173,14 @@ class PoolSpec(Spec):
     """Of hosted pools: the quality table's recorded latency, or the profile's TTFT and token rate."""
     price: Literal["recorded", "profile"] = "profile"
     """Of hosted pools: the quality table's recorded price, or the profile's price per token."""
+    requests_per_min: Positive | None = None
+    """Of hosted pools: the account's rate limit; overrides the profile's. Calls over it are tried again later."""
+    tokens_per_min: Positive | None = None
+    """The same of prompt and output tokens together."""
+    max_retries: Annotated[int, Field(ge=0, le=50)] = 2
+    """Of hosted pools: how often a call over the limit is tried again before it fails."""
+    retry_after_s: NonNegative = 0.5
+    """Of hosted pools: how long the first retry waits; each further one waits twice as long."""
 
     @property
     def devices(self) -> int:
@@ -179,9 +190,8 @@ class PoolSpec(Spec):
     @model_validator(mode="after")
     def _experts_are_where_layers_are(self) -> PoolSpec:
         if self.expert_parallel not in (1, self.tensor_parallel):
-            raise ValueError(
-                f"'expert_parallel' must be 1 or as 'tensor_parallel', {self.tensor_parallel}, not {self.expert_parallel}"
-            )
+            is_wrong = f"must be 1 or as 'tensor_parallel', {self.tensor_parallel}, not {self.expert_parallel}"
+            raise ValueError(f"'expert_parallel' {is_wrong}")
         return self
 
     @model_validator(mode="after")
@@ -191,6 +201,9 @@ class PoolSpec(Spec):
             raise ValueError("give exactly one of 'device', 'host' and 'hosted'")
         if self.model is None and self.hosted is None:
             raise ValueError("give the 'model'")
+        for key in ("requests_per_min", "tokens_per_min"):
+            if self.hosted is None and getattr(self, key) is not None:
+                raise ValueError(f"{key!r} is of hosted pools")
         return self
 
 
@@ -210,11 +223,23 @@ class LinkSpec(Spec):
     between: tuple[PlaceName, PlaceName]
     profile: LinkRef | None = None
     rtt_ms: NonNegative | None = None
+    """Overrides the profile's, as do the next ten."""
+    rtt_sigma: NonNegative | None = None
     up_mbit_per_s: Positive | None = None
-    """From the first place to the second; overrides the profile's."""
+    """From the first place to the second."""
+    up_sigma: NonNegative | None = None
     down_mbit_per_s: Positive | None = None
+    down_sigma: NonNegative | None = None
+    outage_frac: Share | None = None
+    outage_mean_s: NonNegative | None = None
+    promotion_s: NonNegative | None = None
+    radio_idle_s: NonNegative | None = None
+    tail_s: NonNegative | None = None
+    tail_w: NonNegative | None = None
     sharing: Literal["shared", "per_user"] = "shared"
     """One pipe for all, or one for each user (each query, in open loops)."""
+    radios: Literal["one", "per_user"] | None = None
+    """Whose radios wake and sleep: one of all, or each user's; as `sharing` says where it is not given."""
     bandwidth: tuple[ChangeSpec, ...] = ()
     """Factors on the bandwidth, both ways."""
 
@@ -260,7 +285,8 @@ class GridSpec(Spec):
     """Overrides the region's."""
     carbon: tuple[ChangeSpec, ...] = ()
     """Factors on the carbon intensity: day and night."""
-    pue: Annotated[float, Field(ge=1)] = 1.0
+    pue: Annotated[float, Field(ge=1)] | None = None
+    """Overrides the region's; 1 where neither gives one."""
 
 
 class ScenarioSpec(Spec):

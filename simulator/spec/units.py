@@ -23,6 +23,7 @@ UNITS: dict[str, tuple[str, float]] = {
     "_tok": ("_tok", 1.0),
     "_tok_per_s": ("_tok_per_s", 1.0),
     "_per_s": ("_per_s", 1.0),
+    "_per_min": ("_per_s", 1.0 / 60.0),
     "_per_h": ("_per_s", 1.0 / 3600.0),
     "_usd": ("_usd", 1.0),
     "_usd_per_h": ("_usd_per_s", 1.0 / 3600.0),

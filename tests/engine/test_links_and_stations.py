@@ -8,7 +8,7 @@ from math import fsum, inf
 from typing import Any
 
 import pytest
-from engine_examples import job
+from engine_examples import job, no_chance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stepping import Wish
@@ -18,10 +18,12 @@ from simulator.engine.clock import ARRIVAL, TIMER, Alarm, Clock, once
 from simulator.engine.deadlines import Deadlines
 from simulator.engine.job import Job
 from simulator.engine.link import OwnPipe, SharedPipe
+from simulator.engine.logs import Logs
 from simulator.engine.network import Network
-from simulator.engine.plan import LinkPlan
+from simulator.engine.plan import LinkPlan, Plan
 from simulator.engine.pool import Hooks, HostedPlan, HostedPool, PoolFacts
 from simulator.engine.station import Station
+from simulator.policies.always import Always
 from simulator.records.log import Log
 
 Sent = tuple[float, float]  # seconds, bytes
@@ -111,10 +113,10 @@ def test_a_pipe_of_ones_own_is_nobody_elses():
     assert rows == [(0.0, 2.0, 20.0), (0.0, 2.0, 20.0), (5.0, 4.0, 20.0)]
 
 
-def network(links: Sequence[LinkPlan]) -> tuple[Clock, Network, list[Log]]:
+def network(links: tuple[LinkPlan, ...]) -> tuple[Clock, Network, Sequence[Log]]:
     clock = Clock()
-    logs = [Log({"start_s": float, "time_s": float, "bytes": float}) for _ in range(2 * len(links))]
-    return clock, Network(clock, links, logs), logs
+    logs = Logs.empty(Plan((), (), (), lambda world, uniform: Always("pool"), links))
+    return clock, Network(clock, links, logs, no_chance), logs.transfers
 
 
 CHAIN = (
@@ -147,13 +149,13 @@ def test_two_links_are_one_after_the_other(sends):
 def test_ways_are_those_with_the_fewest_links_in_both_directions():
     short = LinkPlan("cable", ("phone", "city"), 7.0, 3.0, 4.0)
     clock, net, _ = network((*CHAIN, short))
-    assert (net.way("phone", "city").bytes_per_s, net.way("city", "phone").bytes_per_s) == (7.0, 3.0)
+    assert (net.way("phone", "city").rate(some_job(0)), net.way("city", "phone").rate(some_job(0))) == (7.0, 3.0)
     assert net.way("city", "phone").delay_s == 4.0
     clock, net, _ = network(CHAIN)
-    assert (net.way("phone", "city").bytes_per_s, net.way("city", "phone").bytes_per_s) == (10.0, 25.0)
+    assert (net.way("phone", "city").rate(some_job(0)), net.way("city", "phone").rate(some_job(0))) == (10.0, 25.0)
     assert net.way("phone", "city").delay_s == pytest.approx(0.3)
     clock.run()
-    assert net.way("phone", "city").bytes_per_s == 2.5  # the fibre has become thin
+    assert net.way("phone", "city").rate(some_job(0)) == 2.5  # the fibre has become thin
     with pytest.raises(KeyError):
         net.way("phone", "moon")
 

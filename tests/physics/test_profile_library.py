@@ -17,7 +17,8 @@ DIMENSIONLESS = {
     *("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab", "experts", "experts_per_tok", "year"),
     *("ffn_matrices", "ffn_layers", "expert_ffn", "shared_ffn", "dense_layers", "moe_every", "q_rank", "kv_rank"),
     *("rope_dim", "nope_dim", "v_dim", "window_layers", "linear_layers", "linear_layer_params"),
-    *("ttft_sigma", "rate_sigma", "seed", "queries", "replications", "priority", "percentile", "max", "min", "count"),
+    *("ttft_sigma", "rate_sigma", "rtt_sigma", "up_sigma", "down_sigma", "max_retries", "seed", "queries"),
+    *("replications", "priority", "percentile", "max", "min", "count", "pipeline_parallel", "expert_parallel"),
     *("replicas", "tensor_parallel", "max_seqs", "max_queue", "devices", "servers", "pue", "tasks", "factor"),
     "throttle_factor",
 }
@@ -72,6 +73,8 @@ def test_every_number_of_a_scenario_says_its_unit():
         ("network_kwh_per_gb", 1, ("network_j_per_byte", 3.6e-3)),
         ("pass_overhead_ms", 2, ("pass_overhead_s", 2e-3)),
         ("params_billion", 8, ("params", 8e9)),
+        ("tokens_per_min", 30, ("tokens_per_s", 0.5)),
+        ("up_sigma", 0.5, ("up_sigma", 0.5)),
         ("layers", 8, ("layers", 8)),
     ],
 )
@@ -89,7 +92,7 @@ def test_a_shipped_profile_reads_well(kind, file):
 
 
 def test_the_library_is_large_enough():
-    at_least = {"devices": 12, "models": 64, "links": 6, "hosted": 3, "regions": 6}
+    at_least = {"devices": 80, "models": 64, "links": 35, "hosted": 40, "regions": 60}
     assert all(len(files(kind)) >= n for kind, n in at_least.items())
 
 
@@ -177,6 +180,35 @@ def test_a_number_without_a_source_is_refused():
         link(sources=[{"kind": "measured", "ref": "a", "of": ["rtt_ms"]}])
     with pytest.raises(ValidationError, match="keys that do not exist: rtt_s"):
         link(sources=[*SOURCES, {"kind": "measured", "ref": "a", "of": ["rtt_s"]}])
+
+
+@pytest.mark.parametrize(("kind", "file"), [x for x in SHIPPED if x[0] in ("links", "hosted", "regions")], ids=str)
+def test_each_number_of_a_shipped_profile_has_a_source_that_means_it(kind, file):
+    """No number is covered by a default's "assumed", and no source covers nothing."""
+    read = KINDS[kind][0].model_validate(yaml.safe_load(file.read_text()))
+    numbers = {key for key in read.model_fields_set if isinstance(getattr(read, key), float)}
+    named = [key for source in read.sources for key in source.of]
+    assert len(named) == len(set(named))
+    assert set(named) <= read.model_fields_set
+    assert numbers - set(named) or all(source.of for source in read.sources)
+    assert all(len(source.ref) > 10 for source in read.sources)
+
+
+@pytest.mark.parametrize("pair", ["outage_frac outage_mean_s", "promotion_s radio_idle_s", "tail_s tail_w"])
+def test_half_of_a_pair_is_refused(pair):
+    one, other = pair.split()
+    with pytest.raises(ValidationError, match=f"'{one}' needs '{other}'"):
+        link(**{one: 0.5})
+    with pytest.raises(ValidationError, match=f"'{other}' needs '{one}'"):
+        link(**{other: 0.5})
+
+
+@pytest.mark.parametrize(
+    "changes", [{"up_sigma": -0.1}, {"outage_frac": 1.5, "outage_mean_s": 1.0}, {"tail_s": 1.0, "tail_w": -1.0}]
+)
+def test_impossible_numbers_of_a_link_are_refused(changes):
+    with pytest.raises(ValidationError):
+        link(**changes)
 
 
 def test_the_weakest_evidence_is_the_last():

@@ -6,6 +6,7 @@ import numpy as np
 from system_told import SITE, SLACK_S, Told, close
 from system_world import (
     ACTIVE,
+    AIR,
     BUSY_W,
     HEAD,
     HEAD_DIM,
@@ -116,6 +117,25 @@ def bytes_are_the_texts(told: Told) -> None:
             close(rows["bytes"].sum(), ways[ends], abs=1e-6)
 
 
+def radios_are_awake_for_their_transfers_and_a_tail(told: Told) -> None:
+    """At least a tail of each radio that was used, at most the run and a tail of each."""
+    ((name, link),) = told.scenario["links"].items()
+    rows = told.rows("link", name=f"{name}-radio")
+    close(rows["energy_j"], AIR["tail_w"] * rows["time_s"])
+    if link["profile"] == "wire":
+        assert rows.empty
+        return
+    ways = [told.rows("link", name=f"{name}-{way}") for way in ("up", "down")]
+    used = sum(way["bytes"].sum() for way in ways) > 0
+    per_user = link.get("radios", "one" if link.get("sharing", "shared") == "shared" else "per_user") == "per_user"
+    sessions = told.queries["session"].where(told.queries["session"] >= 0, told.queries.index.to_series() + 10**6)
+    radios = sessions.nunique() if per_user else 1
+    longest_s = told.end_s + AIR["promotion_s"] + AIR["tail_s"]
+    assert rows["time_s"].sum() >= AIR["tail_s"] * used * (1 - 1e-9)
+    if told.is_patient:  # else a prompt may be under way when its query has been given up, and the run is over
+        assert rows["time_s"].sum() <= radios * longest_s + SLACK_S
+
+
 def stations_serve_every_visit(told: Told) -> None:
     visits = {"judge": (told.calls["kind"] == "verify").sum(), "router": len(told.queries)}
     for name, spec in (("router", told.scenario.get("router")), *told.scenario.get("verifiers", {}).items()):
@@ -149,6 +169,7 @@ LAWS_OF_ACCOUNTS = (
     dollars_are_the_calls,
     flops_are_the_calls_tokens,
     bytes_are_the_texts,
+    radios_are_awake_for_their_transfers_and_a_tail,
     stations_serve_every_visit,
     scores_are_the_tables,
 )

@@ -48,11 +48,13 @@ def own_pools(draw: st.DrawFn, place: str) -> Scenario:
 
 @st.composite
 def hosted_pools(draw: st.DrawFn, place: str) -> Scenario:
+    limit = draw(st.sampled_from(({}, {}, {"requests_per_min": 6}, {"tokens_per_min": 400, "max_retries": 1})))
     return {
         "hosted": "api",
         "place": place,
         "latency": draw(st.sampled_from(("profile", "recorded"))),
         "price": draw(st.sampled_from(("profile", "recorded"))),
+        **limit,
     }
 
 
@@ -65,10 +67,11 @@ def pools() -> st.SearchStrategy[Scenario]:
 def links(draw: st.DrawFn) -> Scenario:
     return given_keys(
         between=draw(st.sampled_from(([HOME, SITE], [SITE, HOME]))),
-        profile="wire",
+        profile=draw(st.sampled_from(("wire", "air"))),
         rtt_ms=draw(maybe(st.sampled_from((0.0, 200.0)))),
         up_mbit_per_s=draw(maybe(st.just(0.01))),
         sharing=draw(st.sampled_from(("shared", "per_user"))),
+        radios=draw(maybe(st.sampled_from(("one", "per_user")))),
         bandwidth=draw(changes),
     )
 

@@ -76,6 +76,18 @@ WIRE = {
     "energy_down_nj_per_bit": 20,
     "network_kwh_per_gb": 0.01,
 }
+AIR = {  # a wire whose transfers differ, with a radio
+    **WIRE,
+    "rtt_sigma": 0.5,
+    "up_sigma": 0.7,
+    "down_sigma": 0.3,
+    "outage_frac": 0.1,
+    "outage_mean_s": 0.5,
+    "promotion_s": 0.75,
+    "radio_idle_s": 1.5,
+    "tail_s": 2.0,
+    "tail_w": 1.5,
+}
 SLOWER = 4
 MODELS = ("small", "large", "api")
 ITEMS = 24
@@ -90,7 +102,7 @@ def write_profiles(folder: Path) -> None:
             name: {**MODEL, "ffn": ffn, "params_billion": (ACTIVE[name] + 2 * HEAD) / 1e9} for name, ffn in FFN.items()
         },
         "hosted": {"api": API, "slow-api": slowed(API), "dear-api": dear(API)},
-        "links": {"wire": WIRE, "slow-wire": slowed(WIRE)},
+        "links": {"wire": WIRE, "slow-wire": slowed(WIRE), "air": AIR, "slow-air": slowed(AIR)},
         "regions": {"XX": {"carbon_g_per_kwh": 360}},
     }
     for kind, profiles in kinds.items():
@@ -107,7 +119,7 @@ def slowed(value: Any, key: str = "") -> Any:
     if isinstance(value, list):
         return [slowed(item) for item in value]
     if isinstance(value, str):
-        return f"slow-{value}" if value in ("box", "api", "wire", "pair") and key != "model" else value
+        return f"slow-{value}" if value in ("box", "api", "wire", "air", "pair") and key != "model" else value
     if key.endswith("per_s"):
         return value / SLOWER
     if key.endswith(("_s", "_ms", "_us")) or key.startswith("time-") or key == "energy_j_per_tok":

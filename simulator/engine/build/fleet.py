@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, inf
-from statistics import NormalDist
 from typing import Any
 
 from simulator.engine.clock import ATTEMPTS
 from simulator.engine.job import Job
 from simulator.engine.pool import HostedPlan, PoolFacts, PoolPlan, Uniform
+from simulator.engine.rate_limit import RateLimit
 from simulator.engine.replica import Limits, Slowdown
 from simulator.physics import values
+from simulator.physics.chance import lognormal
 from simulator.physics.memory import (
     Need,
     kv_cache_bytes,
@@ -258,10 +258,20 @@ def _hosted(scenario: Scenario, name: str, index: int) -> Built:
         if pool.latency == "recorded"
         else values.weakest(hosted.evidence[key] for key in ("ttft_median_s", "rate_median_tok_per_s"))
     )
-    plan = HostedPlan(facts, recorded_latency if pool.latency == "recorded" else _ProfileLatency(hosted))
+    latency = recorded_latency if pool.latency == "recorded" else _ProfileLatency(hosted)
+    plan = HostedPlan(facts, latency, _limit(pool, hosted))
     energy = "assumed" if hosted.energy_j_per_tok is None else hosted.evidence["energy_j_per_tok"]
     price = "measured" if pool.price == "recorded" else hosted.evidence["price_out_usd_per_tok"]
     return Built(plan, pool, model, hosted=hosted, time_evidence=evidence, energy_evidence=energy, price_evidence=price)
+
+
+def _limit(pool: PoolSpec, hosted: Hosted) -> RateLimit | None:
+    """The account's limits: the scenario's, else the profile's."""
+    requests = hosted.requests_per_s if pool.requests_per_min is None else pool.requests_per_min / 60
+    tokens = hosted.tokens_per_s if pool.tokens_per_min is None else pool.tokens_per_min / 60
+    if requests is None and tokens is None:
+        return None
+    return RateLimit(requests, tokens, pool.max_retries, pool.retry_after_s)
 
 
 def recorded_latency(job: Job, uniform: Uniform) -> tuple[float, float]:
@@ -279,10 +289,6 @@ class _ProfileLatency:
 
     def __call__(self, job: Job, uniform: Uniform) -> tuple[float, float]:
         hosted, query, attempt = self.hosted, job.life.row, job.order % ATTEMPTS
-        first_s = hosted.ttft_median_s * exp(hosted.ttft_sigma * _normal(uniform("hosted-ttft", query, attempt)))
-        rate = hosted.rate_median_tok_per_s * exp(hosted.rate_sigma * _normal(uniform("hosted-rate", query, attempt)))
+        first_s = lognormal(hosted.ttft_median_s, hosted.ttft_sigma, uniform("hosted-ttft", query, attempt))
+        rate = lognormal(hosted.rate_median_tok_per_s, hosted.rate_sigma, uniform("hosted-rate", query, attempt))
         return first_s, first_s + (job.output_tok - 1) / rate
-
-
-def _normal(u: float) -> float:
-    return NormalDist().inv_cdf(u) if u > 0.0 else -inf

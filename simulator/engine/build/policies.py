@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.engine.build.classes import BuiltClass
 from simulator.engine.build.fleet import Built, Host
 from simulator.engine.pool import Uniform
+from simulator.physics.price import call_usd
 from simulator.physics.step import Spans
 from simulator.policies.core import Policy, Prepared, Setting
 from simulator.spec.load import Scenario
@@ -35,6 +37,7 @@ def policy(
                 raise scenario.error(where, f"policy {part.use!r} needs 'items': without a table there is no truth")
     columns = tuple(cls.columns for cls in classes)
     tables = tuple(cls.table for cls in classes)
+    cached_frac = np.array([cls.cached_prompt_frac for cls in scenario.spec.workload.values()])
 
     def prepare(world: World, uniform: Uniform) -> Policy:
         def truth(query: int, pool: str) -> float:
@@ -47,7 +50,7 @@ def policy(
             pools=tuple(numbers),
             models={pool.plan.facts.name: pool.model for pool in pools},
             uniform=uniform,
-            **_prices(world, hosts, pools),
+            **_prices(world, hosts, pools, cached_frac),
             truth=truth if made.needs_truth else None,
         )
         return part.make().prepare(setting)  # type: ignore[no-any-return]
@@ -68,12 +71,18 @@ def _check_scores(
                 )
 
 
-def _prices(world: World, hosts: Sequence[Host], pools: Sequence[Built]) -> dict[str, dict[str, float]]:
-    """Dollars and joules of a call of mean length at each pool: list prices, or the hardware's for its time alone."""
-    if not len(world):  # nobody will ask
-        prompt = output = 1.0
-    else:
+def _prices(
+    world: World, hosts: Sequence[Host], pools: Sequence[Built], cached_fracs: NDArray[np.float64]
+) -> dict[str, dict[str, float]]:
+    """Dollars and joules of a call of mean length at each pool: list prices, or the hardware's for its time alone.
+
+    `cached_fracs` are those of the classes: shares of prompts that hosted APIs bill as cached.
+    """
+    prompt = output = 1.0
+    cached_frac = 0.0
+    if len(world):  # else nobody will ask
         prompt, output = float(np.mean(world.prompt_tok)), float(np.mean(world.output_tok))
+        cached_frac = float(np.mean(world.prompt_tok * cached_fracs[world.cls])) / prompt
     machines = {host.name: host for host in hosts}
     usd: dict[str, float] = {}
     energy: dict[str, float] = {}
@@ -81,9 +90,7 @@ def _prices(world: World, hosts: Sequence[Host], pools: Sequence[Built]) -> dict
         name = pool.plan.facts.name
         if pool.hosted is not None:
             hosted = pool.hosted
-            usd[name] = (
-                hosted.price_usd_per_call + hosted.price_in_usd_per_tok * prompt + hosted.price_out_usd_per_tok * output
-            )
+            usd[name] = float(call_usd(hosted, np.array(prompt), np.array(output), cached_frac))
             energy[name] = (hosted.energy_j_per_tok or 0.0) * output
             continue
         assert pool.steps is not None

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import Any
 
 from simulator.engine.build.classes import BuiltClass, classes
 from simulator.engine.build.fleet import Built, Host, fleet, signal
 from simulator.engine.build.policies import policy
 from simulator.engine.plan import LinkPlan, Plan, StationPlan
 from simulator.physics import values
-from simulator.physics.link import between, propagation_s
+from simulator.physics.link import between, propagation_s, varies
 from simulator.physics.signal import Signal
 from simulator.physics.values import Link
 from simulator.spec.load import Scenario
-from simulator.spec.profiles import Evidence
+from simulator.spec.profiles import Evidence, LinkProfile
 from simulator.spec.scenario import LinkSpec, StationSpec
+from simulator.spec.units import to_base
 from simulator.workload.traffic import Demand, World
 from simulator.workload.world import world
 
@@ -97,12 +97,8 @@ def build(scenario: Scenario) -> System:
 
 def _link(scenario: Scenario, spec: LinkSpec) -> Link:
     """The profile with what the scenario says laid over it."""
-    given = {
-        "rtt_s": None if spec.rtt_ms is None else spec.rtt_ms * 1e-3,
-        "up_bytes_per_s": None if spec.up_mbit_per_s is None else spec.up_mbit_per_s * 125_000.0,
-        "down_bytes_per_s": None if spec.down_mbit_per_s is None else spec.down_mbit_per_s * 125_000.0,
-    }
-    numbers: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    given = {key: getattr(spec, key) for key in LinkSpec.model_fields if key in LinkProfile.model_fields}
+    numbers = dict(to_base(key, value) for key, value in given.items() if value is not None)
     if spec.profile is None:
         return between("link", **numbers)
     profile = values.link(scenario.library.read("links", spec.profile))
@@ -119,6 +115,8 @@ def _link_plan(name: str, spec: LinkSpec, link: Link) -> LinkPlan:
         propagation_s(link),
         spec.sharing == "per_user",
         tuple(zip(changes.times_s, changes.values, strict=True)) if spec.bandwidth else (),
+        link if varies(link) else None,
+        spec.radios == "per_user" if spec.radios else spec.sharing == "per_user",
     )
 
 
@@ -130,14 +128,16 @@ def _station(scenario: Scenario, name: str, spec: StationSpec) -> StationPlan:
 def _grid(scenario: Scenario, place: str) -> Grid:
     spec = scenario.spec.grid[place]
     evidence: Evidence = "assumed"
-    g_per_j = nan
+    g_per_j, pue = nan, None
     if spec.region is not None:
         region = values.region(scenario.library.read("regions", spec.region))
         g_per_j, evidence = region.carbon_g_per_j, region.evidence["carbon_g_per_j"]
+        pue = region.pue
     if spec.carbon_g_per_kwh is not None:
         g_per_j, evidence = spec.carbon_g_per_kwh / 3.6e6, "assumed"
+    pue = spec.pue if spec.pue is not None else pue or 1.0
     factors = signal(spec.carbon)
-    return Grid(Signal(factors.times_s, tuple(g_per_j * f for f in factors.values)), spec.pue, evidence)
+    return Grid(Signal(factors.times_s, tuple(g_per_j * f for f in factors.values)), pue, evidence)
 
 
 __all__: Sequence[str] = ["Grid", "System", "build"]
