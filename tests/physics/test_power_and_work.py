@@ -11,15 +11,15 @@ DEVICE, MODEL = tiny_device(), tiny_model()
 
 
 def test_power_is_a_floor_and_what_it_moves_and_multiplies_up_to_the_tdp():
-    used = power.busy_w(DEVICE, np.array([0.0, 1, 0, 0.5, 1, 9]), np.array([0.0, 0, 1, 0.5, 2, 9]))
+    used = power.busy_w(DEVICE, np.array([0.0, 1, 0, 0.25, 1, 9]), np.array([0.0, 0, 1, 0.25, 2, 9]))
     np.testing.assert_allclose(used, [50, 70, 70, 70, 90, 90])
     assert power.busy_w(tiny_device(active_power_frac=0.8), np.array([1.0]), np.array([1.0]))[0] == 100  # the TDP
 
 
 def test_joules_are_power_times_time_less_idle_of_all_devices():
-    # 3 devices for 2 s move 60 bytes of the 120 that they could, and do 300 FLOP of 1200: 50 + 10 + 5 W each, 10 idle
-    joules = power.energy_above_idle_j(DEVICE, 3, 200.0, np.array([2.0]), np.array([300.0]), np.array([60.0]))
-    assert joules[0] == pytest.approx(3 * 2 * (65 - 10))
+    # 3 devices for 2 s move 30 bytes of the 120 that they could, and do 300 FLOP of 1200: 50 + 10 + 10 W each, 10 idle
+    joules = power.energy_above_idle_j(DEVICE, 3, 200.0, np.array([2.0]), np.array([300.0]), np.array([30.0]))
+    assert joules[0] == pytest.approx(3 * 2 * (70 - 10))
 
 
 def test_a_mixed_pass_is_split_by_tokens():
