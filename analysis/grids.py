@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from html import escape
 import pandas as pd
 
 ABSENT = "–"
-MARKS = {"met": "good", "missed": "bad", "no rows": "bad"}  # a verdict's words -> the class of its cell
+LONG = 24  # characters from which on a cell may break into lines
+VERDICTS = {"met": "good", "missed": "bad", "no rows": "bad"}  # a verdict's words -> the class of its cell
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,13 @@ def markdown_table(grid: Grid) -> str:
 def html_table(grid: Grid) -> str:
     """`grid` as an HTML table in a box that scrolls sideways where it is too wide."""
     over = "".join(f'<th scope="colgroup" colspan="{span}">{html_text(name)}</th>' for name, span in grid.over)
-    heads = "".join(_cell("th", head, head in grid.words, ' scope="col"') for head in grid.heads)
-    are_words = [head in grid.words for head in grid.heads]
-    rows = "".join(f"<tr>{_html_row(row, are_words)}</tr>\n" for row in grid.rows)
+    starts = list(itertools.accumulate((span for _, span in grid.over), initial=0))[1:-1]
+    marks = [
+        ("words" if head in grid.words else "number") + (" starts" if at in starts else "")
+        for at, head in enumerate(grid.heads)
+    ]
+    heads = "".join(_cell("th", head, mark, ' scope="col"') for head, mark in zip(grid.heads, marks, strict=True))
+    rows = "".join(f"<tr>{_html_row(row, marks)}</tr>\n" for row in grid.rows)
     above = f"<tr>{over}</tr>\n" if over else ""
     return (
         f'<div class="wide" tabindex="0"><table>\n<thead>{above}<tr>{heads}</tr></thead>\n'
@@ -93,14 +99,13 @@ def html_table(grid: Grid) -> str:
     )
 
 
-def _html_row(row: Sequence[str], are_words: Sequence[bool]) -> str:
-    first = _cell("th", row[0], are_words[0], ' scope="row"')
-    return first + "".join(_cell("td", cell, word) for cell, word in zip(row[1:], are_words[1:], strict=True))
+def _html_row(row: Sequence[str], marks: Sequence[str]) -> str:
+    first = _cell("th", row[0], marks[0], ' scope="row"')
+    return first + "".join(_cell("td", cell, mark) for cell, mark in zip(row[1:], marks[1:], strict=True))
 
 
-def _cell(tag: str, text: str, is_words: bool, more: str = "") -> str:
-    marks = [
-        mark for word, mark in MARKS.items() if tag == "td" and is_words and re.fullmatch(rf"{word}( by .*)?", text)
-    ]
-    classes = " ".join(["words" if is_words else "number", *(["long"] if len(text) > 40 else []), *marks])
+def _cell(tag: str, text: str, mark: str, more: str = "") -> str:
+    """A cell of classes `mark`, and more where it is long or a verdict."""
+    verdicts = [name for word, name in VERDICTS.items() if tag == "td" and re.fullmatch(rf"{word}( by .*)?", text)]
+    classes = " ".join([mark, *(["long"] if len(text) > LONG else []), *verdicts])
     return f'<{tag} class="{classes}"{more}>{html_text(text)}</{tag}>'

@@ -33,8 +33,10 @@
 
   function trace(code, chosen, ink) {
     const at = place.get(code);
+    const colour = COLOURS[at % COLOURS.length];
     const symbol = SYMBOLS[Math.floor(at / COLOURS.length) % SYMBOLS.length];
     const mine = chosen.filter((row) => scores.device.codes[row] === code);
+    mine.sort((a, b) => !!text("extrapolated", a) - !!text("extrapolated", b)); // the legend shows the first point
     return {
       type: "scatter",
       mode: "markers",
@@ -55,11 +57,11 @@
       }),
       hovertemplate: "%{text}<br>measured %{x:.3s}" + unit() + ", predicted %{y:.3s}" + unit() + "<extra></extra>",
       marker: {
-        color: COLOURS[at % COLOURS.length],
+        color: colour,
         symbol: mine.map((row) => (text("extrapolated", row) ? `${symbol}-open` : symbol)),
         size: 8,
         opacity: 0.85,
-        line: { width: mine.map((row) => (text("extrapolated", row) ? 1.8 : 0.5)), color: mine.map((row) => (text("extrapolated", row) ? COLOURS[at % COLOURS.length] : ink)) },
+        line: { width: mine.map((row) => (text("extrapolated", row) ? 1.8 : 0.5)), color: mine.map((row) => (text("extrapolated", row) ? colour : ink)) },
       },
     };
   }
@@ -84,9 +86,9 @@
     const ends = [low / 1.3, high * 1.3];
     const codes = rank.filter((code) => chosen.some((row) => scores.device.codes[row] === code));
     const narrow = plot.clientWidth < 640;
-    const side = narrow ? plot.clientWidth : 560;
+    const side = narrow ? plot.clientWidth : 640;
     const axis = (title) => ({
-      type: "log", title: { text: title + (unit() ? ` [${unit()}]` : ""), standoff: 8 }, range: ends.map(Math.log10),
+      type: "log", title: { text: title, standoff: 8 }, ticksuffix: unit(), range: ends.map(Math.log10),
       exponentformat: "SI", dtick: high / low > 30 ? 1 : "D2", gridcolor: rule, linecolor: faint, mirror: true, zeroline: false,
       automargin: true, minexponent: 0,
     });
@@ -98,7 +100,7 @@
     ];
     const layout = {
       height: narrow ? side + 40 + 22 * (codes.length + 2) : side,
-      margin: { l: 60, r: 16, t: 12, b: 50 },
+      margin: { l: 60, r: 16, t: 36, b: 50 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, sans-serif", size: 13, color: ink },
       xaxis: axis("measured"), yaxis: axis("predicted"),

@@ -28,16 +28,16 @@ def figures(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """
     signed = errors(scores)
     rows = scores[list(by)].assign(
-        signed=signed, absolute=signed.abs(), extrapolated=scores["extrapolated"] != "", setting=_ordered(scores)
+        setting=_ordered(scores), _signed=signed, _absolute=signed.abs(), _extrapolated=scores["extrapolated"] != ""
     )
     table = (
         rows.groupby(list(by), observed=True)
         .agg(
-            n=("absolute", "size"),
-            median_frac=("absolute", "median"),
-            p90_frac=("absolute", lambda each: each.quantile(0.9)),
-            bias_frac=("signed", "median"),
-            extrapolated_n=("extrapolated", "sum"),
+            n=("_absolute", "size"),
+            median_frac=("_absolute", "median"),
+            p90_frac=("_absolute", lambda each: each.quantile(0.9)),
+            bias_frac=("_signed", "median"),
+            extrapolated_n=("_extrapolated", "sum"),
         )
         .reset_index()
     )

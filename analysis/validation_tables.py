@@ -16,10 +16,10 @@ UNSEEN = ("model left out", "device left out")
 
 def bars(summary: pd.DataFrame) -> Grid:
     """Each bar, the median error of what it is on, and whether it is met."""
-    words = ("group", "quantity", "kind", "setting", "verdict")
+    words = ("group", "quantity", "setting", "verdict")
     rows = [
         (
-            *(row["group"], row["quantity"], row["kind"] or "all", row["setting"]),
+            *(row["group"], _of_kind(row), row["setting"]),
             verdict(row["verdict"], row["over_frac"]),
             *(f"{100 * row['limit_frac']:g}", percent(row["median_frac"]), f"{row['n']:,}"),
         )
@@ -38,12 +38,12 @@ def verdict(word: str, over_frac: float) -> str:
 def group(summary: pd.DataFrame, name: str, packed: bool) -> Grid:
     """The figures of one group: quantities and kinds down, settings side by side, and the bars."""
     rows = summary[summary["group"] == name]
-    grid = beside(rows.assign(kind=rows["kind"].replace("", "all")), ["quantity", "kind"], packed)
+    grid = beside(rows.assign(quantity=[_of_kind(row) for row in _rows(rows)]), ["quantity"], packed)
     said = [
         "; ".join(
             f"{row['setting']} ≤ {100 * row['limit_frac']:g} %: {verdict(row['verdict'], row['over_frac'])}"
             for row in _rows(rows)
-            if row["verdict"] and (row["quantity"], row["kind"] or "all") == line[:2]
+            if row["verdict"] and _of_kind(row) == line[0]
         )
         for line in grid.rows
     ]
@@ -119,6 +119,11 @@ def not_scored(summary: pd.DataFrame) -> list[str]:
         if absent:
             said.append(f"{name}, {quantity}: {', '.join(absent)}")
     return said
+
+
+def _of_kind(row: Mapping[str, Any]) -> str:
+    """A quantity, and of which kind of models where it is not of all."""
+    return f"{row['quantity']}, {row['kind']}" if row["kind"] else str(row["quantity"])
 
 
 def _packed(row: Mapping[str, Any]) -> tuple[str, ...]:
