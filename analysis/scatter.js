@@ -100,6 +100,7 @@
     ];
     const layout = {
       height: narrow ? side + 40 + 22 * (codes.length + 2) : side,
+      title: forPaper ? { text: Object.values(select).map((each) => shown(each.value)).join(", "), font: { size: 13 } } : {},
       margin: { l: 60, r: 16, t: 36, b: 50 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, sans-serif", size: 13, color: ink },

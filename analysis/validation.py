@@ -158,7 +158,9 @@ def _html_scatter(scores: pd.DataFrame) -> str:
 
 def _html_worst(scores: pd.DataFrame) -> str:
     parts = [
-        _folded(name, f"{(scores['group'] == name).sum():,} rows", html_table(tables.furthest_off(scores, name)))
+        _folded(
+            name, f"{(scores['group'] == name).sum():,} rows", html_table(tables.furthest_off(scores, name)), " open"
+        )
         for name in _groups_with_rows(scores)
     ]
     return '<p class="note">Each measured number at its worst setting.</p>\n' + ("".join(parts) or "<p>No rows.</p>\n")
@@ -186,5 +188,7 @@ def _html_untested(found: pd.DataFrame) -> str:
     return f"<p>{NOISE}</p>\n" + (f"<p>Not scored on unseen rows:</p>\n<ul>{holes}</ul>\n" if holes else "")
 
 
-def _folded(name: str, note: str, inside: str) -> str:
-    return f'<details><summary>{html_text(name)} <span class="note">{note}</span></summary>\n{inside}</details>\n'
+def _folded(name: str, note: str, inside: str, state: str = "") -> str:
+    return (
+        f'<details{state}><summary>{html_text(name)} <span class="note">{note}</span></summary>\n{inside}</details>\n'
+    )
