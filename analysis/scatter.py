@@ -1,0 +1,51 @@
+"""Predicted against measured, as a part of an HTML page: Plotly, its data and its code inside, nothing loaded."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from plotly.offline import get_plotlyjs
+
+from analysis.grids import unit
+from simulator.records.scores import SETTINGS
+
+NAMES = ("group", "quantity", "setting", "device", "engine", "model", "source", "row", "extrapolated")
+
+
+def scatter(scores: pd.DataFrame) -> str:
+    """Choices of group, quantity and setting, and the plot of what is chosen: hollow points are extrapolated."""
+    choices = "".join(
+        f'<label>{name}<select id="{name}"></select></label>' for name in ("group", "quantity", "setting")
+    )
+    return (
+        f'<div id="choices" hidden>{choices}<span class="note" id="shown"></span></div>\n'
+        '<div id="plot" role="img" aria-label="Predicted against measured; the tables hold the same rows in numbers">'
+        "<noscript>The plot needs JavaScript; the tables do not.</noscript></div>\n"
+        f'<script type="application/octet-stream" id="scores">{_packed(scores)}</script>\n'
+        f"<script>{get_plotlyjs()}</script>\n"
+        f"<script>{Path(__file__).with_suffix('.js').read_text(encoding='utf-8')}</script>\n"
+    )
+
+
+def plotted(scores: pd.DataFrame) -> dict[str, Any]:
+    """The rows as the page keeps them: text as names and codes, numbers to four figures, the quantities' units."""
+    rank = {setting: at for at, setting in enumerate(SETTINGS)}
+    scores = scores.sort_values("setting", key=lambda each: each.map(rank), kind="stable")
+    kept: dict[str, Any] = {}
+    for column in NAMES:
+        codes, names = pd.factorize(scores[column], sort=column != "setting")
+        kept[column] = {"names": [str(name) for name in names], "codes": codes.tolist()}
+    for column in ("measured", "predicted"):
+        kept[column] = [float(f"{value:.4g}") for value in scores[column]]
+    return kept | {"units": [unit(name) for name in kept["quantity"]["names"]]}
+
+
+def _packed(scores: pd.DataFrame) -> str:
+    """Base64 of gzip: a third of the size, and no name can end the script it stands in. The same bytes each time."""
+    told = json.dumps(plotted(scores), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return base64.b64encode(gzip.compress(told.encode(), mtime=0)).decode()
