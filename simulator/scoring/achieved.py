@@ -42,7 +42,7 @@ PRIORS: Mapping[str, Prior] = {
     "expert_frac": Prior(0.6, 0.6, 0.3, 0.1, 1.0),
     "attention_frac": Prior(0.25, 0.7, 0.3, 0.2, 1.0),
     "interconnect_frac": Prior(0.7, 0.3, 0.2, 0.1, 1.0),
-    "layer_overhead_us": Prior(50.0, 1.0, 0.5, 0.3),
+    "layer_overhead_us": Prior(50.0, 1.0, 0.7, 0.6),
     "chunk_layer_overhead_us": Prior(20.0, 1.2, 0.5, 0.3),
     "moe_layer_overhead_us": Prior(20.0, 1.0, 0.5, 0.3),
     "seq_overhead_us": Prior(20.0, 1.2, 0.5, 0.3),

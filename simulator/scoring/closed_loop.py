@@ -112,6 +112,3 @@ def _told(point: Point, device: Device, steps: Roofline, jobs: list[Job], log: L
         energy_j_per_tok=joules / max(tokens, 1.0),
         queued_frac=float(np.sum(started - asked) / max(np.sum(ttft), 1e-12)),
     )
-
-
-

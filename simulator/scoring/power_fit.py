@@ -61,5 +61,10 @@ def fit_power(points: Sequence[Point], pass_s: Sequence[float]) -> Power:
 
 def watts(power: Power, point: Point, pass_s: float) -> float:
     """Watts of all devices of a point at these fractions."""
-    frac = float(np.dot(power, (1.0, *use(point, pass_s))))
-    return point.split.devices * point.device.tdp_w * min(frac, 1.0)
+    return point.split.devices * point.device.tdp_w * min(float(np.dot(power, _terms(point, pass_s))), 1.0)
+
+
+def _terms(point: Point, pass_s: float) -> tuple[float, float, float]:
+    """What the three fractions are multiplied with: `physics.power.busy_w` takes the square roots of use."""
+    memory, compute = use(point, pass_s)
+    return 1.0, memory**0.5, compute**0.5
