@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from simulator.spec.base import Count, NonNegative, Positive, Share, Spec
+from simulator.spec.errors import fault
+from simulator.spec.plausible import doubt
 
 Evidence = Literal["measured", "fitted", "datasheet", "assumed"]
 EVIDENCE: tuple[Evidence, ...] = ("measured", "fitted", "datasheet", "assumed")  # strongest first
@@ -117,10 +119,10 @@ class DeviceProfile(Achieved):
     peak_int8_top_per_s: Positive | None = None
     peak_fp4_tflop_per_s: Positive | None = None
     tdp_w: Positive
-    bare_idle_w: NonNegative | None = None
-    """Watts with no model loaded; `idle_w` where it is not given."""
     idle_w: NonNegative
     """Watts with the model loaded and nothing to do."""
+    bare_idle_w: NonNegative | None = None
+    """Watts with no model loaded; `idle_w` where it is not given."""
     host_idle_w: NonNegative = 0.0
     """Watts of the machine around one device (CPU, memory, fans), always drawn."""
     load_gb_per_s: Positive | None = None
@@ -139,6 +141,13 @@ class DeviceProfile(Achieved):
     """By how much passes take longer while it is hot."""
     cool_s: Positive = 60.0
     """Time constant with which it cools down and warms up."""
+
+    @field_validator("*")
+    @classmethod
+    def _is_possible(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, float) and (wrong := doubt(str(info.field_name), value, info.data)):
+            raise fault(wrong)
+        return value
 
 
 class ModelProfile(Profile):
