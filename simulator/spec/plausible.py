@@ -102,20 +102,21 @@ def _bandwidth(value: float, before: Mapping[str, Any]) -> str | None:
 
 
 def _dense(value: float, before: Mapping[str, Any]) -> str | None:
-    bandwidth, family, name = before.get("bandwidth_gb_per_s"), before.get("family"), before.get("name")
+    bandwidth, family = before.get("bandwidth_gb_per_s"), before.get("family", "")
     if bandwidth is None:
         return None
     ratio = value * 1e3 / bandwidth
-    geforce = GEFORCE.match(name or "")
-    most = GEFORCE_FLOP_PER_BYTE[geforce[1][:2]] if geforce else FAMILY_FLOP_PER_BYTE.get(family or "")
-    of = "of its generation" if geforce else f"of family {family!r}" if most else ""
-    if ratio <= (most or MOST_FLOP_PER_BYTE):
+    half = f"(then {value / 2:.6g})"
+    most, of = MOST_FLOP_PER_BYTE, ""
+    guess = f"a sparse peak given as dense {half}, or a bandwidth too low?"
+    if geforce := GEFORCE.match(before.get("name", "")):
+        most, of = GEFORCE_FLOP_PER_BYTE[geforce[1][:2]], " of its generation"
+        guess = f"a peak with fp16 accumulation, or sparse {half}?"
+    elif family in FAMILY_FLOP_PER_BYTE:
+        most, of = FAMILY_FLOP_PER_BYTE[family], f" of family {family!r}"
+    if ratio <= most:
         return None
-    halves = round(value / 2, 4)
-    guess = f"a peak with fp16 accumulation (then {halves:g} with fp32)?" if geforce else ""
-    guess = guess or f"a sparse peak given as dense (then {halves:g}), or a bandwidth too low?"
-    bound = f"any device {of}".rstrip()
-    return f"{value:g} is {ratio:.0f} FLOP a byte of bandwidth, above {bound} (at most {most or MOST_FLOP_PER_BYTE:g}); {guess}"
+    return f"{value:g} is {ratio:.0f} FLOP a byte of bandwidth, above any device{of} (at most {most:g}); {guess}"
 
 
 def _of_fp16(key: str, value: float, before: Mapping[str, Any]) -> str | None:
