@@ -82,18 +82,10 @@ def question(file: Path) -> str:
 
 def _profiles(folders: list[Path]) -> Iterator[Line]:
     """By kind, as the scenario's keys name them; with the kinds of evidence that their numbers rest on."""
-    from simulator.spec.library import KINDS, library
-    from simulator.spec.profiles import EVIDENCE
-    from simulator.spec.reader import read_yaml
+    from simulator.cli.profile.shelf import shelf, told
 
-    shelf = library([Path.cwd()], folders)
-    for kind in KINDS:
-        for name in shelf.names(kind):
-            data = read_yaml(shelf.path(kind, name)).data
-            sources = data["sources"] if isinstance(data.get("sources"), list) else []
-            found = [source.get("kind") for source in sources if isinstance(source, dict)]
-            evidence = ", ".join(each for each in EVIDENCE if each in found)
-            yield Line(f"{kind}/{name}", f"{data.get('title', '')} ({evidence or 'no sources'})")
+    for each in told(shelf(folders)):
+        yield Line(f"{each.kind}/{each.name}", f"{each.title} ({', '.join(each.evidence) or 'no sources'})")
 
 
 def _policies() -> Iterator[Line]:

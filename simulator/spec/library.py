@@ -115,6 +115,11 @@ class Library:
         return any((folder / f"{engine}.yaml").is_file() for folder in self.where("engines"))
 
 
+def shape(kind: Kind) -> type[Profile] | None:
+    """The class of the profiles of a kind; None where a layer above `spec` knows it."""
+    return _PROFILES.get(kind)
+
+
 def read_profile(cls: type[P], path: Path) -> P:
     """The profile in a file, whose name must be the file's. SpecError with all its mistakes and their positions."""
     document = read_yaml(path)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import InitErrorDetails
 
 from simulator.spec.architecture import impossible, miscounted
 from simulator.spec.base import Count, NonNegative, Positive, Share, Spec
 from simulator.spec.errors import fault
+from simulator.spec.plausible import doubt
 
 Evidence = Literal["measured", "fitted", "datasheet", "assumed"]
 EVIDENCE: tuple[Evidence, ...] = ("measured", "fitted", "datasheet", "assumed")  # strongest first
@@ -30,17 +31,23 @@ class Profile(Spec):
     """What all profiles have."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
+    """As the file is named, without `.yaml`."""
     title: str = ""
+    """What people call it."""
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    """Where the numbers are from: the first without `of` covers all keys that no other names."""
+
+    def source(self, key: str) -> Source | None:
+        """The source of `key`: the one that names it, else the first that names nothing; a default has none."""
+        if key not in self.model_fields_set:
+            return None
+        naming = (source for source in self.sources if key in source.of)
+        return next(naming, next((source for source in self.sources if not source.of), None))
 
     def evidence(self, key: str) -> Evidence:
-        """Evidence of `key`: of the source that names it, else the first that names nothing; a default is assumed."""
-        if key not in self.model_fields_set:
-            return "assumed"
-        for source in self.sources:
-            if key in source.of:
-                return source.kind
-        return next((source.kind for source in self.sources if not source.of), "assumed")
+        """Evidence of `key`, as of its source; a value without one is assumed."""
+        source = self.source(key)
+        return "assumed" if source is None else source.kind
 
     @model_validator(mode="after")
     def _every_number_has_a_source(self) -> Profile:
@@ -122,22 +129,31 @@ class DeviceProfile(Achieved):
     aliases: tuple[str, ...] = ()
     """Other names of it, as tables of measurements have them; no two devices of a library share one."""
     kind: Literal["datacenter", "workstation", "edge", "phone", "laptop", "cpu"]
+    """What it is built into; `cpu` is a machine that computes on its processor."""
     family: str
     """Devices on which engines achieve about the same fractions: hopper, ada, apple, jetson, snapdragon-npu, ..."""
     engine: str
     """The engine that runs on it where the pool names none."""
     year: Annotated[int, Field(ge=1990, le=2100)] | None = None
+    """When it came out."""
     memory_gb: Positive
+    """Memory that it computes from: GB, not GiB."""
     bandwidth_gb_per_s: Positive
+    """Bandwidth of that memory by the data sheet."""
     peak_fp16_tflop_per_s: Positive
+    """Dense peak of fp16 or bf16 with fp32 accumulation: half of what data sheets give with sparsity."""
     peak_fp8_tflop_per_s: Positive | None = None
+    """Dense peak of fp8, the same as of fp16 or twice that; without it fp8 weights multiply in fp16."""
     peak_int8_top_per_s: Positive | None = None
+    """Dense peak of int8 of the same unit."""
     peak_fp4_tflop_per_s: Positive | None = None
+    """Dense peak of fp4; without it fp4 weights multiply in a wider format."""
     tdp_w: Positive
-    bare_idle_w: NonNegative | None = None
-    """Watts with no model loaded; `idle_w` where it is not given."""
+    """Most power that it draws for long: thermal design power, or the power mode."""
     idle_w: NonNegative
     """Watts with the model loaded and nothing to do."""
+    bare_idle_w: NonNegative | None = None
+    """Watts with no model loaded; `idle_w` where it is not given."""
     host_idle_w: NonNegative = 0.0
     """Watts of the machine around one device (CPU, memory, fans), always drawn."""
     load_gb_per_s: Positive | None = None
@@ -145,17 +161,26 @@ class DeviceProfile(Achieved):
     interconnect_gb_per_s: Positive | None = None
     """Bandwidth to the other devices of a host, each way; without it there is no tensor parallelism."""
     price_usd_per_h: NonNegative = 0.0
+    """Hire of one device with its share of the host; 0 where it is bought."""
     embodied_kg: NonNegative | None = None
     """Kilograms of CO2e of making it, its share of the host included."""
     life_years: Positive = 4.0
     """Years of use that the making is spread over."""
     battery_wh: Positive | None = None
+    """Energy that its battery holds."""
     throttle_after_s: Positive | None = None
     """Seconds of work at full power, from cold, until it is too hot."""
     throttle_factor: Annotated[float, Field(ge=1)] = 1.0
     """By how much passes take longer while it is hot."""
     cool_s: Positive = 60.0
     """Time constant with which it cools down and warms up."""
+
+    @field_validator("*")
+    @classmethod
+    def _is_possible(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, float) and (wrong := doubt(str(info.field_name), value, info.data)):
+            raise fault(wrong)
+        return value
 
 
 class ModelProfile(Profile):
