@@ -146,6 +146,7 @@ class Roofline:
         split = Split(self.tensor_parallel, self.pipeline_parallel, self.expert_parallel)
         asked = demand(model, weights, split, tokens, self.max_seqs)
         peak, frac = work.achieved(device, weights)
+        frac *= device.split_frac ** log2(self.tensor_parallel)
         small = np.minimum(1.0, device.prefill_half_tok / np.maximum(tokens, 1.0))
         compute_s = (asked.flop + asked.expert_flop / device.expert_frac) * (1.0 + small) / (frac * peak)
         memory_s = asked.bytes / (device.bandwidth_frac * device.bandwidth_bytes_per_s)

@@ -53,6 +53,7 @@ class Device:
     prefill_fp8_frac: float | None
     prefill_fp4_frac: float | None
     prefill_int8_frac: float | None
+    split_frac: float
     expert_frac: float
     prefill_half_tok: float
     attention_frac: float

@@ -35,10 +35,11 @@ class Prior(NamedTuple):
 PRIORS: Mapping[str, Prior] = {
     "bandwidth_frac": Prior(0.75, 0.3, 0.25, 0.12, 0.9),
     "kv_bandwidth_frac": Prior(0.6, 0.5, 0.3, 0.15, 1.0),
-    "prefill_frac": Prior(0.4, 0.7, 0.4, 0.3, 1.2),
-    "prefill_int8_frac": Prior(0.25, 0.7, 0.4, 0.3, 1.2),
-    "prefill_fp8_frac": Prior(0.35, 0.7, 0.4, 0.3, 1.2),
-    "prefill_fp4_frac": Prior(0.25, 0.7, 0.4, 0.3, 1.2),
+    "prefill_frac": Prior(0.4, 0.7, 0.25, 0.12, 1.2),
+    "prefill_int8_frac": Prior(0.25, 0.7, 0.25, 0.12, 1.2),
+    "prefill_fp8_frac": Prior(0.35, 0.7, 0.25, 0.12, 1.2),
+    "prefill_fp4_frac": Prior(0.25, 0.7, 0.25, 0.12, 1.2),
+    "split_frac": Prior(0.93, 0.1, 0.05, 0.05, 1.0),
     "expert_frac": Prior(0.6, 0.6, 0.3, 0.1, 1.0),
     "attention_frac": Prior(0.25, 0.7, 0.3, 0.2, 1.0),
     "interconnect_frac": Prior(0.7, 0.3, 0.2, 0.1, 1.0),
@@ -48,7 +49,10 @@ PRIORS: Mapping[str, Prior] = {
     "seq_overhead_us": Prior(20.0, 1.2, 0.5, 0.3),
     "allreduce_us": Prior(8.0, 1.0, 0.3, 0.2),
 }
-KEYS = tuple(PRIORS)
+_ALL_PRODUCTS = "all_products"
+_PRIORS = {**PRIORS, _ALL_PRODUCTS: Prior(1.0, 1e-3, 0.4, 0.3)}
+"""The same and what a family or a device deviates by in all its products, whatever numbers they are in."""
+KEYS = tuple(_PRIORS)
 _AT = {key: i for i, key in enumerate(KEYS)}
 _COMPUTE = {"fp16": "prefill_frac", "int8": "prefill_int8_frac", "fp8": "prefill_fp8_frac", "fp4": "prefill_fp4_frac"}
 _ERROR = 0.1  # relative: what the points are taken to scatter by
@@ -65,8 +69,8 @@ class Achieved:
         """The numbers that hold for a point, in the order of `KEYS`, and the level they are of."""
         for level in levels_of(point):
             if level in self.levels:
-                return np.array([self.levels[level][key] for key in KEYS]), level[0]
-        return np.array([prior.middle for prior in PRIORS.values()]), "prior"
+                return np.array([self.levels[level].get(key, 1.0) for key in KEYS]), level[0]
+        return np.array([prior.middle for prior in _PRIORS.values()]), "prior"
 
 
 def levels_of(point: Point) -> tuple[Level, Level, Level]:
@@ -133,7 +137,8 @@ def _parts(terms: _Terms, logs: Floats) -> dict[str, Floats]:
     columns = dict(zip(Asked._fields, terms.asked.T, strict=False))
     numbers = np.exp(np.minimum(logs, _MOST))
     at = {key: numbers[:, i] for key, i in _AT.items()}
-    frac = np.take_along_axis(numbers, terms.compute[:, None], axis=1)[:, 0]
+    frac = np.take_along_axis(numbers, terms.compute[:, None], axis=1)[:, 0] * at[_ALL_PRODUCTS]
+    frac = frac * at["split_frac"] ** columns["doublings"]
     product, expert = columns["product_s"] / frac, columns["expert_s"] / (frac * at["expert_frac"])
     moved = columns["bytes_s"] / at["bandwidth_frac"]
     computes = product + expert >= moved
@@ -152,7 +157,7 @@ def _parts(terms: _Terms, logs: Floats) -> dict[str, Floats]:
     }
 
 
-_MOST = np.log([prior.most for prior in PRIORS.values()])
+_MOST = np.log([prior.most for prior in _PRIORS.values()])
 
 
 def seconds(terms: _Terms, logs: Floats) -> Floats:
@@ -179,7 +184,10 @@ def _slopes(terms: _Terms, logs: Floats) -> Floats:
         ("attention_frac", ("attention",), -1.0),
     ):
         slopes[:, _AT[key]] = sign * sum(part[name] for name in names) / total
-    np.put_along_axis(slopes, terms.compute[:, None], (-(part["product"] + part["expert"]) / total)[:, None], axis=1)
+    product = -(part["product"] + part["expert"]) / total
+    np.put_along_axis(slopes, terms.compute[:, None], product[:, None], axis=1)
+    slopes[:, _AT[_ALL_PRODUCTS]] = product
+    slopes[:, _AT["split_frac"]] = product * terms.asked[:, Asked._fields.index("doublings")]
     return np.where(logs > _MOST, 0.0, slopes)
 
 
@@ -201,12 +209,12 @@ class _Layout:
 
     @property
     def middle(self) -> Floats:
-        engine = np.log([prior.middle for prior in PRIORS.values()])
+        engine = np.log([prior.middle for prior in _PRIORS.values()])
         return np.concatenate([engine if name[0] == "engine" else np.zeros(len(KEYS)) for name in self.names])
 
     @property
     def spread(self) -> Floats:
-        return np.array([getattr(prior, name[0]) for name in self.names for prior in PRIORS.values()])
+        return np.array([getattr(prior, name[0]) for name in self.names for prior in _PRIORS.values()])
 
     def logs(self, theta: Floats) -> Floats:
         """Logarithms of the numbers of each point, (n, len(KEYS))."""
@@ -224,8 +232,11 @@ class _Layout:
         """The numbers of each level as they are, not as deviations."""
         each = dict(zip(self.names, theta.reshape(len(self.names), len(KEYS)), strict=True))
         summed = {name: np.sum([each[level] for level in self.above[name]], axis=0) for name in self.names}
-        numbers = {name: np.exp(np.minimum(logs, _MOST)).tolist() for name, logs in summed.items()}
-        return {name: dict(zip(KEYS, row, strict=True)) for name, row in numbers.items()}
+        out = {}
+        for name, logs in summed.items():
+            logs[[_AT[key] for key in _COMPUTE.values()]] += logs[_AT[_ALL_PRODUCTS]]
+            out[name] = dict(zip(PRIORS, np.exp(np.minimum(logs, _MOST)).tolist(), strict=False))
+        return out
 
 
 def _weights(points: Sequence[Point]) -> Floats:

@@ -24,6 +24,8 @@ class Asked(NamedTuple):
     passes: float
     layers: float
     chunk_layers: float
+    doublings: float
+    """Of the devices that products are split over."""
     moe_layers: float
     seqs: float
     messages: float
@@ -74,6 +76,7 @@ def asked(point: Point) -> Asked | None:
     return Asked(
         passes=passes,
         layers=passes * model.layers,
+        doublings=float(np.log2(split.tensor)),
         chunk_layers=passes * model.layers * share_of_chunks,
         moe_layers=passes * parts(model).moe_layers,
         seqs=0.0 if prompt else float(point.seqs),

@@ -78,6 +78,8 @@ class Achieved(Profile):
     """The same of the fp4 peak, where weights multiply in fp4."""
     prefill_int8_frac: Annotated[float, Field(gt=0, le=1.2)] | None = None
     """The same of the int8 peak, where the kernels of a quantisation multiply in int8 (GGUF)."""
+    split_frac: Annotated[float, Field(gt=0, le=1)] | None = None
+    """What products keep of that for each doubling of the devices that they are split over: they get small."""
     expert_frac: Annotated[float, Field(gt=0, le=1)] | None = None
     """What products with experts reach of what other products do: they are many and small."""
     prefill_half_tok: NonNegative | None = None

@@ -72,6 +72,7 @@ def tiny_device(**changes: Any) -> Device:
         "moe_layer_overhead_us": 0.0,
         "kv_bandwidth_frac": 0.5,
         "expert_frac": 1.0,
+        "split_frac": 1.0,
         "interconnect_frac": 1.0,
         "chunk_quantum_tok": 1,
         "seq_overhead_us": 0.0,

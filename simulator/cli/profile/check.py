@@ -60,7 +60,7 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Kind, Path]]:
 def _problems(library: Library, kind: Kind, file: Path) -> Iterable[Problem]:
     """What is wrong in one file, and the names in it that are of nothing: engines of devices, formats of weights."""
     from simulator.cli.profile.shelf import read
-    from simulator.physics.memory import format_of
+    from simulator.physics.formats import format_of
     from simulator.spec.errors import SpecError
     from simulator.spec.profiles import DeviceProfile, ModelProfile
     from simulator.spec.reader import read_yaml
