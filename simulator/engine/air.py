@@ -78,11 +78,7 @@ class Radio:
     def begin(self, job: Job, now: float) -> float:
         """A transfer begins: gives the seconds that it waits for the radio."""
         lag_s = self.lag_s(job, now)
-        user = job.life.user if self.per_user else 0
-        use = self.uses.get(user)
-        if use is None:
-            self._forget(now)
-            use = self.uses[user] = _Use()
+        use = self._use(job.life.user if self.per_user else 0, now)
         if not use.under_way:
             use.since_s = now
         use.under_way += 1
@@ -99,7 +95,7 @@ class Radio:
     def used(self, job: Job, start_s: float, end_s: float) -> None:
         """The radio sent or received between these times."""
         user = job.life.user if self.per_user else 0
-        use = self.uses[user]
+        use = self._use(user, end_s)
         use.last_s = max(use.last_s, end_s)
         self.log((user, start_s, end_s))
 
@@ -110,11 +106,14 @@ class Radio:
                 starts_s = [job.first_s for job in use.streams] + [use.since_s] * (use.under_way > 0)
                 self.log((user, min(starts_s), now))
 
-    def _forget(self, now: float) -> None:
-        """Sleeping radios are like new ones: in open loops there is one a query."""
-        if len(self.uses) >= self.most:
-            self.uses = {user: use for user, use in self.uses.items() if use.is_on() or now - use.last_s <= self.idle_s}
-            self.most = 2 * len(self.uses) + 1024
+    def _use(self, user: int, now: float) -> _Use:
+        """That of a user. Sleeping radios are like new ones and are forgotten: in open loops there is one a query."""
+        if user not in self.uses:
+            if len(self.uses) >= self.most:
+                kept = {user: use for user, use in self.uses.items() if use.is_on() or now - use.last_s <= self.idle_s}
+                self.uses, self.most = kept, 2 * len(kept) + 1024
+            self.uses[user] = _Use()
+        return self.uses[user]
 
 
 class VaryingPipe:

@@ -189,6 +189,21 @@ def test_an_answer_that_streams_keeps_the_radio_awake():
     assert (2.0, 30.0) in zip(*(logs.radios[0].columns()[name] for name in ("start_s", "end_s")), strict=True)
 
 
+def test_a_stream_may_be_over_before_its_first_token_has_come_to_the_radio():
+    clock = Clock()
+    cell = replace(plan(SLEEPY, True), between=("phone", "mast"))
+    links = (LinkPlan("backbone", ("city", "mast"), 1.0, 1.0, 5.0), cell)
+    logs = Logs.empty(Plan((), (), (), lambda world, uniform: Always("pool"), links))
+    way, job, seen_s = Network(clock, links, logs, CHANCE).way("city", "phone"), some_job(0), []
+    job.streams, job.first_s = True, 0.0
+    way.send(4.0, job, 0.0, lambda job, now: seen_s.append(now))
+    job.done_s = 2.0
+    way.stream(8.0, job)
+    clock.run()
+    assert seen_s == [pytest.approx(4.0 + 5.0 + 1.0)]  # on the backbone, and then the radio sleeps again
+    assert logs.radios[1].columns()["start_s"].tolist() == [0.0, 9.0]
+
+
 def test_time_up_ends_the_use_of_a_radio():
     clock = Clock()
     slow = plan(replace(SLEEPY, up_bytes_per_s=1.0), per_user=False)

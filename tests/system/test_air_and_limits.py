@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from system_world import Scenario, Simulate, built, chat, own, scenario
+from system_world import API, SOURCES, Scenario, Simulate, built, chat, own, scenario, write_yaml
 
 from simulator.engine.build import System
 from simulator.spec.errors import SpecError
@@ -106,7 +106,8 @@ def test_twice_the_watts_of_a_tail_are_twice_its_joules(simulate: Simulate):
 def api(**more: Any) -> Scenario:
     lengths = {"use": "fixed", "prompt_tok": 100, "output_tok": 20}
     workload = {"chat": chat(arrivals={"use": "all-at-once", "queries": 50}, lengths=lengths)}
-    return scenario({"use": "always", "pool": "api"}, {"api": {"hosted": "api", **more}}, workload=workload)
+    fleet = {"api": {"hosted": "api", "model": "api", **more}}
+    return scenario({"use": "always", "pool": "api"}, fleet, workload=workload)
 
 
 def test_calls_over_the_limit_fail_and_are_not_billed(simulate: Simulate):
@@ -117,6 +118,14 @@ def test_calls_over_the_limit_fail_and_are_not_billed(simulate: Simulate):
     assert (failed["cost_usd"] == 0).all()
     assert (tables.queries["fate"] == "dropped").sum() == 20
     assert set(tables.queries["reason"].dropna()) == {"rate limited"}
+
+
+def test_the_limit_of_a_profile_holds_unless_the_scenario_gives_another(folder: Path, simulate: Simulate):
+    limited = {**API, "name": "limited-api", "requests_per_min": 30, "sources": SOURCES}
+    write_yaml(folder / "profiles" / "hosted" / "limited-api.yaml", limited)
+    for more, failed in (({}, 20), ({"requests_per_min": 40}, 10), ({"tokens_per_min": 120}, 49)):
+        calls = simulate(api(hosted="limited-api", max_retries=0, **more)).tables.calls
+        assert (calls["fate"] == "failed").sum() == failed
 
 
 def test_the_wait_for_a_limit_is_queueing_at_the_pool(simulate: Simulate):
@@ -141,7 +150,7 @@ def test_a_limit_that_nobody_meets_changes_nothing(simulate: Simulate):
 
 def test_cached_prompts_are_cheaper_by_their_share(folder: Path, simulate: Simulate):
     def cost(frac: float) -> float:
-        question = api(hosted="gpt-4o-mini", model="api")
+        question = api(hosted="gpt-4o-mini")
         question["workload"]["chat"]["cached_prompt_frac"] = frac
         return float(simulate(question).tables.calls["cost_usd"].mean())
 
@@ -150,7 +159,7 @@ def test_cached_prompts_are_cheaper_by_their_share(folder: Path, simulate: Simul
 
 
 def test_a_closed_model_needs_no_profile(folder: Path):
-    system: System = built(api(hosted="claude-opus-4-5", model="api"), folder)
+    system: System = built(api(hosted="claude-opus-4-5"), folder)
     assert system.pools[0].model == "api"
     with pytest.raises(SpecError, match="no 'api' in models"):
         built(scenario(ALWAYS, {"far": own("api")}), folder)
