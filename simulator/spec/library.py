@@ -16,10 +16,11 @@ from simulator.spec.profiles import (
     ModelProfile,
     Profile,
     RegionProfile,
+    StepsProfile,
 )
 from simulator.spec.reader import display, read_yaml
 
-Kind = Literal["devices", "links", "models", "hosted", "regions", "workloads", "quality"]
+Kind = Literal["devices", "links", "models", "hosted", "regions", "steps", "workloads", "quality"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _PROFILES: dict[
@@ -30,6 +31,7 @@ _PROFILES: dict[
     "models": ModelProfile,
     "hosted": HostedProfile,
     "regions": RegionProfile,
+    "steps": StepsProfile,
 }
 _SUFFIXES = (".yaml", ".yml")
 P = TypeVar("P", bound=Profile)
@@ -75,6 +77,8 @@ class Library:
     def read(self, kind: Literal["hosted"], name: str) -> HostedProfile: ...
     @overload
     def read(self, kind: Literal["regions"], name: str) -> RegionProfile: ...
+    @overload
+    def read(self, kind: Literal["steps"], name: str) -> StepsProfile: ...
     @overload
     def read(self, kind: Kind, name: str) -> Profile: ...
 

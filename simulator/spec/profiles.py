@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -161,3 +161,15 @@ class RegionProfile(Profile):
     carbon_g_per_kwh: NonNegative
     """Mean of `year`."""
     year: Annotated[int, Field(ge=1990, le=2100)] | None = None
+
+
+class StepsProfile(Profile):
+    """A fitted or measured step model, whole: what passes of one model on one device take, in one engine."""
+
+    model: str | None = None
+    """The model profile that it was measured with; a pool with another is refused."""
+    device: str | None = None
+    """The device profile that it was measured on; a pool with another is refused."""
+    use: Literal["linear", "table"]
+    args: Annotated[dict[str, Any], Field(min_length=1)]
+    """Arguments of the step model; its `evidence` is the source's kind where it is not given."""
