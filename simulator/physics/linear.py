@@ -35,6 +35,8 @@ class Linear:
     context_tok_s: NonNegative
     chunk_tok_s: NonNegative
     pair_s: NonNegative = 0.0
+    batch_s: NonNegative = 0.0
+    """Added in passes of two tokens or more: matrix kernels where one token takes vector ones."""
     pass_j: NonNegative | None = None
     """Joules above idle of a pass; with the three others, or none of them: the device's power curve."""
     decode_seq_j: NonNegative | None = None
@@ -44,7 +46,7 @@ class Linear:
 
     def __post_init__(self) -> None:
         joules = {name: getattr(self, name) for name in ("pass_j", "decode_seq_j", "context_tok_j", "chunk_tok_j")}
-        seconds = ("pass_s", "decode_seq_s", "context_tok_s", "chunk_tok_s", "pair_s")
+        seconds = ("pass_s", "decode_seq_s", "context_tok_s", "chunk_tok_s", "pair_s", "batch_s")
         for name, value in [(name, getattr(self, name)) for name in seconds] + list(joules.items()):
             if value is not None and not 0 <= value < float("inf"):
                 raise ValueError(f"{name} must be a number >= 0, not {value}")
@@ -60,6 +62,8 @@ class Linear:
         """Pace of passes that start with this batch; it holds for ever."""
         context_tok_s, pair_s = self.context_tok_s, self.pair_s
         first_s = self.pass_s + self.decode_seq_s * decode_seqs + context_tok_s * context_tok
+        if decode_seqs + chunk_tok > 1:
+            first_s += self.batch_s
         if not chunk_tok:
             return first_s, context_tok_s * decode_seqs, FOREVER
         return (

@@ -20,11 +20,12 @@ from simulator.spec.errors import SpecError
 
 Floats = NDArray[np.float64]
 
-TIMES = ("pass_s", "decode_seq_s", "context_tok_s", "chunk_tok_s", "pair_s")
+TIMES = ("pass_s", "decode_seq_s", "context_tok_s", "chunk_tok_s", "pair_s", "batch_s")
 JOULES = ("pass_j", "decode_seq_j", "context_tok_j", "chunk_tok_j")
 REQUEST = "request_s"
 _OPTIONAL = (
     "pair_s",
+    "batch_s",
     REQUEST,
     "context_tok_s",
     "context_tok_j",
@@ -74,7 +75,7 @@ def fit_linear(rows: Sequence[Measurement], batched_tok: int = 2048) -> LinearFi
 
 
 def passes(row: Measurement, batched_tok: int) -> tuple[Floats, Floats, Floats]:
-    """Passes of requests that start together, (n, 5): 1, decodes, context, chunk tokens and query-key pairs.
+    """Passes of requests that start together, (n, 6): the quantities that `TIMES` are the prices of.
 
     With the pass in which each request gets its first and its last token, each (concurrency,).
     """
@@ -88,13 +89,17 @@ def passes(row: Measurement, batched_tok: int) -> tuple[Floats, Floats, Floats]:
         filled = np.minimum(np.cumsum(prompt - prefilled), room)
         take = np.diff(filled, prepend=0)
         pairs = float((take * (prefilled + take / 2)).sum())
-        ran.append((1.0, decoding.sum(), (prompt + told)[decoding].sum(), take.sum(), pairs))
+        ran.append(_pass(int(decoding.sum()), float((prompt + told)[decoding].sum()), int(take.sum()), pairs))
         prefilled += take
         done = (take > 0) & (prefilled == prompt)
         first[done] = len(ran) - 1
         told += decoding | done
         last[told == row.output_tok] = np.where(last == 0, len(ran) - 1, last)[told == row.output_tok]
     return np.array(ran), first, last
+
+
+def _pass(seqs: int, context_tok: float, chunk_tok: int, pairs: float) -> tuple[float, ...]:
+    return 1.0, seqs, context_tok, chunk_tok, pairs, float(seqs + chunk_tok > 1)
 
 
 class _Point(NamedTuple):
@@ -134,10 +139,10 @@ def _joining(row: Measurement, batched_tok: int) -> Floats:
     """A prompt that comes while others decode: half the pass under way, then its chunks beside the decodes."""
     seqs = row.concurrency
     context = seqs * (row.prompt_tok + row.output_tok / 2)
-    chunks, done, most = np.array([0.5, 0.5 * seqs, 0.5 * context, 0.0, 0.0]), 0, max(batched_tok - seqs, 1)
+    chunks, done, most = 0.5 * np.array(_pass(seqs, context, 0, 0.0)), 0, max(batched_tok - seqs, 1)
     while done < row.joining_tok:
         take = min(row.joining_tok - done, most)
-        chunks += (1.0, seqs, context, take, take * (done + take / 2))
+        chunks += _pass(seqs, context, take, take * (done + take / 2))
         done += take
     return np.append(chunks, 1.0)
 

@@ -57,8 +57,11 @@ class Server:
     context_tok: int | None = None
     vocab: int | None = None
 
-    def ask(self, prompt: Sequence[int], output_tok: int) -> Streamed:
-        """Send a prompt and wait for all tokens. SpecError for anything but an answer of `output_tok` tokens."""
+    def ask(self, prompt: Sequence[int], output_tok: int, decoding: threading.Barrier | None = None) -> Streamed:
+        """Send a prompt and wait for all tokens. SpecError for anything but an answer of `output_tok` tokens.
+
+        With `decoding`, stop reading at the first token until all whom it waits for are so far.
+        """
         body: dict[str, Any] = {"prompt": list(prompt), "stream": True, "temperature": 0, "ignore_eos": True}
         if self.api == "llama.cpp":
             path, body = "/completion", body | {"n_predict": output_tok, "cache_prompt": False}
@@ -77,6 +80,8 @@ class Server:
             counted = total if total is not None else max(counted, len(token_s))
             if counted and not token_s:  # a token that is half a character is told with the next, or at the end
                 token_s.append(now_s)
+            if decoding is not None and len(token_s) == 1 and is_token:
+                meet(decoding, self)
         if counted < output_tok or not token_s:
             raise self.error(f"answered {counted} tokens, not the {output_tok} asked for")
         return Streamed(sent_s, _spread(token_s, output_tok))
@@ -127,24 +132,25 @@ def find_server(url: str, model: str | None = None, timeout_s: float = 60.0) -> 
 
 
 def together(asks: Sequence[Callable[[], Streamed]]) -> list[Streamed]:
-    """What these requests give that are sent at once. Raises the first error; Ctrl-C waits for none of them."""
-    given: list[Streamed | Exception | None] = [None] * len(asks)
+    """What these requests give that are sent at once. Raises the first error at once, and waits for nobody then."""
+    given: dict[int, Streamed] = {}
+    errors: list[Exception] = []
 
     def do(i: int) -> None:
         try:
             given[i] = asks[i]()
-        except Exception as error:  # it is raised below, in the thread that asked
-            given[i] = error
+        except Exception as error:  # raised below, in the thread that asked
+            errors.append(error)
 
     threads = [threading.Thread(target=do, args=(i,), daemon=True) for i in range(len(asks))]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
-    for each in given:
-        if isinstance(each, Exception):
-            raise each
-    return [each for each in given if isinstance(each, Streamed)]
+    while not errors and any(thread.is_alive() for thread in threads):
+        for thread in threads:
+            thread.join(0.05)
+    if errors:
+        raise errors[0]
+    return [given[i] for i in range(len(asks))]
 
 
 class _RefusedError(SpecError):
@@ -207,6 +213,14 @@ def _timely(do: Callable[[], T], url: str, path: str, until_s: float, timeout_s:
     if time.perf_counter() > until_s:
         raise SpecError([Problem(url, "", f"{path}: not finished within {timeout_s:g} s")])
     return done
+
+
+def meet(decoding: threading.Barrier, server: Server) -> None:
+    """Wait until all requests of a burst decode. SpecError where they never do."""
+    try:
+        decoding.wait(server.timeout_s)
+    except threading.BrokenBarrierError:
+        raise server.error(f"{decoding.parties - 1} requests did not decode together") from None
 
 
 def _json(data: bytes, url: str, path: str) -> Any:
