@@ -1,0 +1,344 @@
+"""The simulator beside a real llama.cpp server: the same arrivals and lengths through both.
+
+A server is measured, and its fitted steps become a pool: its slots are `max_seqs`, its batch `max_batched_tok`, and what
+a request costs outside its passes is the round trip of a link. Then Poisson arrivals go through the real server, twice
+(how far two real runs are apart is the least that any model can be off), and through the simulator. The same for a
+cascade of a small and a large server, where a fixed share of questions escalates.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from simulator.engine.build import build
+from simulator.running import run
+from simulator.scoring.linear_fit import LinearFit, fit_linear
+from simulator.scoring.llamacpp import CONTEXT_TOK, LARGE, SMALL, Shape, serving, write_model
+from simulator.scoring.measure import PLANS, Told, measure
+from simulator.scoring.server import Server, find_server
+from simulator.scoring.steps_file import steps_profile
+from simulator.spec.errors import SpecError
+from simulator.spec.load import load
+from simulator.spec.writer import to_yaml
+
+Floats = NDArray[np.float64]
+
+SLOTS, BATCHED_TOK = 4, 256
+SHARE = 0.25  # of the cascade's questions that escalate
+STATISTICS: dict[str, Callable[[Floats], float]] = {
+    "mean": lambda x: float(np.mean(x)),
+    "p50": lambda x: float(np.quantile(x, 0.5)),
+    "p95": lambda x: float(np.quantile(x, 0.95)),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Arrivals and lengths of a workload, each (n,)."""
+
+    arrive_s: Floats
+    prompt_tok: NDArray[np.int64]
+    output_tok: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.arrive_s)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One statistic of one metric of one case: two real runs and the simulator's."""
+
+    case: str
+    metric: str
+    statistic: str
+    real: tuple[float, float]
+    simulated: float
+
+    @property
+    def spread(self) -> float:
+        """How far the two real runs are apart, as a fraction of their mean."""
+        return abs(self.real[0] - self.real[1]) / self._mean
+
+    @property
+    def error(self) -> float:
+        """How far the simulator is off the mean of the real runs, as a fraction of it."""
+        return self.simulated / self._mean - 1
+
+    @property
+    def bar(self) -> float | None:
+        """What the error may be; TTFT has no bar."""
+        if self.metric != "e2e_s":
+            return None
+        return 0.2 if self.statistic == "p95" else max(0.1, 1.5 * self.spread)
+
+    @property
+    def _mean(self) -> float:
+        return sum(self.real) / 2
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A real server with its model and the fit of its passes."""
+
+    name: str
+    shape: Shape
+    server: Server
+    fit: LinearFit
+
+    def work_s(self, asked: Asked) -> float:
+        """Mean seconds of the server that a request takes when all slots are busy: their inverse is its capacity."""
+        c = self.fit.coefficients
+        prompt, output = asked.prompt_tok.astype(float), asked.output_tok.astype(float)
+        shared_s = (c["pass_s"] + c["batch_s"]) / SLOTS + c["decode_seq_s"]
+        decode_s = (output - 1) * (shared_s + c["context_tok_s"] * (prompt + output / 2))
+        return float(np.mean(c["chunk_tok_s"] * prompt + c["pair_s"] * prompt**2 / 2 + decode_s))
+
+
+def validate_real(folder: Path, queries: int, loads: Sequence[float], told: Told) -> dict[str, Any]:
+    """All cases, in `folder` (models, profiles, scenarios are left there); the figures as plain data."""
+    models = {"small": SMALL, "large": LARGE}
+    for name, shape in models.items():
+        write_model(folder / f"{name}.gguf", shape)
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    apart = (tuple(cores[:1]), tuple(cores[1:2])) if len(cores) > 1 else ((), ())
+    compared: list[Compared] = []
+    pools: list[Pool] = []
+    with _on_core(apart[1]):
+        with _served(folder, {"small": apart[0]}, models, told) as served:
+            pools += served
+            for load_frac in loads:
+                asked = poisson(queries, load_frac / served[0].work_s(drawn(queries, seed=1)), seed=1)
+                compared += _case(folder, f"one server, load {load_frac:g}", served, asked, told)
+        with _served(folder, {"small": apart[1], "large": apart[0]}, models, told) as served:
+            pools += [replace(pool, name=f"{pool.name} (of two)") for pool in served]
+            lengths = drawn(queries, seed=2)
+            most_s = max(served[0].work_s(lengths), SHARE * served[1].work_s(lengths))
+            asked = poisson(queries, max(loads) / most_s, seed=2)
+            compared += _case(folder, f"cascade, load {max(loads):g}", served, asked, told)
+    return {
+        "queries": queries,
+        "slots": SLOTS,
+        "batched_tok": BATCHED_TOK,
+        "pools": [_told_pool(pool) for pool in pools],
+        "compared": [_told_compared(each) for each in compared],
+    }
+
+
+def drawn(n: int, seed: int) -> Asked:
+    """Lognormal lengths, all at time 0."""
+    rng = np.random.default_rng(seed)
+    prompt = np.clip(np.exp(rng.normal(np.log(60), 0.6, n)), 16, 300).astype(np.int64)
+    output = np.clip(np.exp(rng.normal(np.log(24), 0.5, n)), 4, 96).astype(np.int64)
+    return Asked(np.zeros(n), prompt, output)
+
+
+def poisson(n: int, rate_per_s: float, seed: int) -> Asked:
+    """The same lengths, arriving at random."""
+    gaps_s = np.random.default_rng([seed, 1]).exponential(1 / rate_per_s, n)
+    return replace(drawn(n, seed), arrive_s=np.cumsum(gaps_s) - gaps_s[0])
+
+
+def played(servers: Sequence[Server], asked: Asked, escalates: Sequence[bool], seed: int) -> pd.DataFrame:
+    """What a client saw who sends these requests at their times: TTFT of the accepted answer, and E2E, by query."""
+    seen: dict[int, tuple[float, float]] = {}
+    errors: list[Exception] = []
+    began_s = time.perf_counter() + 0.2
+
+    def live(i: int) -> None:
+        try:
+            due_s = began_s + asked.arrive_s[i]
+            time.sleep(max(due_s - time.perf_counter(), 0.0))
+            for server in servers if escalates[i] else servers[:1]:
+                prompt = server.prompt(int(asked.prompt_tok[i]), seed * 100_000 + i)
+                last = server.ask(prompt, int(asked.output_tok[i]))
+            seen[i] = (last.token_s[0] - due_s, last.token_s[-1] - due_s)
+        except Exception as error:  # raised below, in the thread that asked
+            errors.append(error)
+
+    threads = [threading.Thread(target=live, args=(i,), daemon=True) for i in range(len(asked))]
+    for i, thread in enumerate(threads):
+        time.sleep(max(began_s + asked.arrive_s[i] - 0.1 - time.perf_counter(), 0.0))
+        thread.start()
+        if errors:
+            raise errors[0]
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return pd.DataFrame([seen[i] for i in range(len(asked))], columns=["ttft_s", "e2e_s"])
+
+
+def simulated(folder: Path, pools: Sequence[Pool], asked: Asked) -> pd.DataFrame:
+    """The queries of the same workload in the simulator, in their order of arrival."""
+    _write_world(folder, pools, asked)
+    queries = run(build(load(folder / "real.yaml"))).tables.queries.sort_values("query")
+    assert (queries.fate == "finished").all(), queries.fate.value_counts()
+    return queries.reset_index(drop=True)
+
+
+def _case(folder: Path, case: str, pools: Sequence[Pool], asked: Asked, told: Told) -> list[Compared]:
+    model = simulated(folder, pools, asked)
+    servers = [pool.server for pool in pools]
+    escalates = model.escalated.astype(bool).tolist()
+    told(f"{case}: {len(asked)} queries in {asked.arrive_s[-1]:.0f} s, {sum(escalates)} escalate; twice")
+    real = [played(servers, asked, escalates, seed) for seed in (1, 2)]
+    made = [
+        Compared(
+            case,
+            metric,
+            name,
+            (statistic(real[0][metric].to_numpy()), statistic(real[1][metric].to_numpy())),
+            statistic(model[metric].to_numpy()),
+        )
+        for metric in ("ttft_s", "e2e_s")
+        for name, statistic in STATISTICS.items()
+    ]
+    for each in made:
+        told(line(each))
+    return made
+
+
+def line(each: Compared) -> str:
+    """A comparison as a line of a table."""
+    bar = "" if each.bar is None else f", bar {each.bar:.0%}: {'met' if abs(each.error) <= each.bar else 'MISSED'}"
+    real = " and ".join(f"{1e3 * value:.0f}" for value in each.real)
+    return (
+        f"{each.case}: {each.metric} {each.statistic}: real {real} ms (spread {each.spread:.1%}), "
+        f"simulated {1e3 * each.simulated:.0f} ms: {each.error:+.1%}{bar}"
+    )
+
+
+@contextmanager
+def _served(
+    folder: Path, cores: dict[str, tuple[int, ...]], models: dict[str, Shape], told: Told
+) -> Iterator[list[Pool]]:
+    """Servers of these models, all running, measured one after the other."""
+    with ExitStack() as stack:
+        pools: list[Pool] = []
+        for name, own in cores.items():
+            opened = serving(folder / f"{name}.gguf", slots=SLOTS, batched_tok=BATCHED_TOK, cores=own)
+            server = find_server(stack.enter_context(opened), timeout_s=120)
+            rows = measure(server, PLANS["short"], None, told).rows
+            pools.append(Pool(name, models[name], server, fit_linear(rows, BATCHED_TOK)))
+        yield pools
+
+
+@contextmanager
+def _on_core(cores: tuple[int, ...]) -> Iterator[None]:
+    """This process on these cores, where the system can do that: the server has its own."""
+    if not cores:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _write_world(folder: Path, pools: Sequence[Pool], asked: Asked) -> None:
+    """The scenario of these pools and this workload, with the profiles that it names."""
+    files: dict[str, str] = {}
+    assumed = [{"kind": "assumed", "ref": "not what is compared: only times are"}]
+    device = {"kind": "cpu", "memory_gb": 8, "bandwidth_gb_per_s": 20, "peak_fp16_tflop_per_s": 0.1, "tdp_w": 10}
+    device |= {"idle_w": 1, "prefill_power_frac": 1, "decode_power_at_1_frac": 1, "bandwidth_frac": 0.8}
+    files["profiles/devices/one-core.yaml"] = to_yaml(
+        {"name": "one-core", **device, "prefill_frac": 0.5, "sources": assumed}
+    )
+    for pool in pools:
+        files[f"profiles/models/{pool.name}.yaml"] = to_yaml(_model(pool))
+        files[f"profiles/steps/{pool.name}-steps.yaml"] = steps_profile(f"{pool.name}-steps", pool.fit, "llama.cpp")
+    trace = pd.DataFrame({"s": asked.arrive_s, "prompt_tok": asked.prompt_tok, "output_tok": asked.output_tok})
+    files["trace.csv"] = trace.to_csv(index=False)
+    sure = np.random.default_rng(5).random(len(asked)) >= SHARE
+    files["profiles/quality/items.csv"] = pd.DataFrame(
+        {"item": np.arange(len(asked)), "split": "test", "sure": sure.astype(int), "right": 1}
+    ).to_csv(index=False)
+    names = [pool.name for pool in pools]
+    columns = {"item": "item", "split": "split", "score": dict.fromkeys(names, "right")}
+    columns["confidence"] = dict.fromkeys(names, "sure")
+    items = {"name": "items", "kind": "items", "file": "items.csv", "format": "wide", "columns": columns}
+    files["profiles/quality/items.yaml"] = to_yaml(items | {"models": names, "sources": assumed})
+    files["real.yaml"] = to_yaml(_scenario(pools, len(asked)))
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _scenario(pools: Sequence[Pool], queries: int) -> dict[str, Any]:
+    names = [pool.name for pool in pools]
+    link = {"up_mbit_per_s": 10_000, "down_mbit_per_s": 10_000, "sharing": "per_user"}
+    return {
+        "name": "real",
+        "run": {"queries": queries, "warmup_s": 0, "replications": 1},
+        "workload": {
+            "real": {
+                "arrivals": {
+                    "use": "trace",
+                    "file": "trace.csv",
+                    "format": "csv",
+                    "columns": {"arrive_s": "s", "prompt_tok": "prompt_tok", "output_tok": "output_tok"},
+                },
+                "items": {"table": "items", "output_tok": "workload"},
+                "show": "at-once",
+            }
+        },
+        "fleet": {
+            pool.name: {
+                "model": pool.name,
+                "device": "one-core",
+                "place": pool.name,
+                "weights": "q8_0",
+                "steps": f"{pool.name}-steps",
+                "max_seqs": SLOTS,
+                "max_batched_tok": BATCHED_TOK,
+                "kv_tok": SLOTS * CONTEXT_TOK,
+            }
+            for pool in pools
+        },
+        "links": {
+            f"http-{pool.name}": {"between": ["here", pool.name], "rtt_ms": pool.fit.request_s * 1e3, **link}
+            for pool in pools
+        },
+        "policy": {"use": "cascade", "order": names, "accept": 0.5},
+    }
+
+
+def _model(pool: Pool) -> dict[str, Any]:
+    shape = pool.shape
+    known = {key: value for key, value in asdict(shape).items()}
+    billion = shape.params / 1e9
+    return known | {
+        "name": pool.name,
+        "params_billion": billion,
+        "active_params_billion": billion - shape.vocab * shape.hidden / 1e9,
+        "head_dim": shape.hidden // shape.heads,
+        "max_context_tok": CONTEXT_TOK,
+        "sources": [{"kind": "measured", "ref": "as written"}],
+    }
+
+
+def _told_pool(pool: Pool) -> dict[str, Any]:
+    return {
+        "name": pool.name,
+        "params": pool.shape.params,
+        "coefficients": dict(pool.fit.coefficients),
+        "request_s": pool.fit.request_s,
+        "errors": [error._asdict() for error in pool.fit.errors],
+    }
+
+
+def _told_compared(each: Compared) -> dict[str, Any]:
+    return asdict(each) | {"spread": each.spread, "error": each.error, "bar": each.bar}
