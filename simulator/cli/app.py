@@ -11,6 +11,7 @@ import typer
 
 from simulator.cli.init import init
 from simulator.cli.listing import listing
+from simulator.cli.profile import app as profile
 from simulator.cli.run import run
 from simulator.cli.schema import schema
 from simulator.cli.show import show
@@ -30,6 +31,7 @@ app.command()(show)
 app.command(name="list")(listing)
 app.command()(schema)
 app.command()(init)
+app.add_typer(profile, name="profile")
 
 
 def command(args: Sequence[str]) -> int:

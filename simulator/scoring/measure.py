@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 
@@ -17,6 +17,9 @@ from simulator.scoring.server import Server, Streamed, meet, together
 from simulator.spec.errors import SpecError
 
 IDLE_S = 3.0  # for which a meter is read before anything is asked
+METERED_S = 1.0  # for which a burst is repeated under a meter
+_NOISE = 0.02  # joules above idle that are no larger a part of all joules are none
+_METERED_ROWS = 6  # that a fit of joules needs
 Told = Callable[[str], None]
 
 
@@ -71,6 +74,9 @@ def measure(server: Server, plan: Plan, meter: Meter | None = None, told: Told =
         seen = ", ".join(f"{name} {row.measured[name]:.4g}" for name in QUANTITIES if name in row.measured)
         what += f"{row.concurrency} x {row.prompt_tok} + {row.output_tok} tokens"
         told(f"{i}/{len(bursts)}: {what}: {seen or 'nothing'}")
+    if meter is not None and sum("energy_j" in row.measured for row in rows) < _METERED_ROWS:
+        told(f"{meter.source}: hardly more than the {idle_w:.4g} W of idle; no joules are kept")
+        rows = [replace(row, measured={k: v for k, v in row.measured.items() if k != "energy_j"}) for row in rows]
     return Measured(tuple(rows), idle_w)
 
 
@@ -95,15 +101,21 @@ def _sent(server: Server, burst: Measurement, seed: int, meter: Meter | None, id
     """The quantities of one burst."""
     if burst.joining_tok:
         return _joined(server, burst, seed)
-    prompts = [server.prompt(burst.prompt_tok, 1000 * seed + i) for i in range(burst.concurrency)]
-    asks = [partial(server.ask, prompt, burst.output_tok) for prompt in prompts]
-    began_s, began_j = time.perf_counter(), 0.0 if meter is None else meter.joules()
-    streams = together(asks)
+    times, began_s, began_j = 0, 0.0, 0.0
+    if meter is not None:
+        began_j, began_s = meter.joules(), time.perf_counter()
+    while True:  # once; with a meter, until it has had time to see something
+        prompts = [server.prompt(burst.prompt_tok, 1000 * (seed + times) + i) for i in range(burst.concurrency)]
+        streams = together([partial(server.ask, prompt, burst.output_tok) for prompt in prompts])
+        times += 1
+        if meter is None or time.perf_counter() - began_s >= METERED_S:
+            break
     found: dict[str, float] = {}
     if meter is not None:
-        drawn_j = meter.joules() - began_j - idle_w * (time.perf_counter() - began_s)
-        if drawn_j > 0:
-            found["energy_j"] = drawn_j
+        drawn_j, elapsed_s = meter.joules() - began_j, time.perf_counter() - began_s
+        above_j = drawn_j - idle_w * elapsed_s
+        if above_j > _NOISE * drawn_j:
+            found["energy_j"] = above_j / times
     if burst.concurrency == 1:
         found["ttft_s"] = streams[0].ttft_s
     if burst.output_tok > 1 and (gap_s := _gap_s(streams)) is not None:

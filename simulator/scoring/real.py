@@ -1,9 +1,13 @@
 """The simulator beside a real llama.cpp server: the same arrivals and lengths through both.
 
-A server is measured, and its fitted steps become a pool: its slots are `max_seqs`, its batch `max_batched_tok`, and what
-a request costs outside its passes is the round trip of a link. Then Poisson arrivals go through the real server, twice
-(how far two real runs are apart is the least that any model can be off), and through the simulator. The same for a
-cascade of a small and a large server, where a fixed share of questions escalates.
+A server is measured, and its fitted steps become a pool: its slots are `max_seqs`, its batch `max_batched_tok`, and
+what a request costs outside its passes is the round trip of a link. Then Poisson arrivals go through the real server,
+twice (how far two real runs are apart is the least that any model can be off), and through the simulator. The same for
+a cascade of a small and a large server, where a fixed share of questions escalates.
+
+Two servers on one machine slow each other: cores share caches, memory and, often, execution units. The simulator's
+machines do not. So each server of the cascade is measured alone and beside the other at work, and its coefficients are
+the mean of both, weighted by the share of time in which the simulator finds the other busy.
 """
 
 from __future__ import annotations
@@ -11,9 +15,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +33,13 @@ from simulator.scoring.llamacpp import CONTEXT_TOK, LARGE, SMALL, Shape, serving
 from simulator.scoring.measure import PLANS, Told, measure
 from simulator.scoring.server import Server, find_server
 from simulator.scoring.steps_file import steps_profile
-from simulator.spec.errors import SpecError
 from simulator.spec.load import load
 from simulator.spec.writer import to_yaml
 
 Floats = NDArray[np.float64]
 
 SLOTS, BATCHED_TOK = 4, 256
+_ROUNDS = 4  # of the shares of time in which two servers are busy; they settle to a percent in three
 SHARE = 0.25  # of the cascade's questions that escalate
 STATISTICS: dict[str, Callable[[Floats], float]] = {
     "mean": lambda x: float(np.mean(x)),
@@ -95,6 +100,20 @@ class Pool:
     shape: Shape
     server: Server
     fit: LinearFit
+    beside: LinearFit | None = None
+    """The fit while its neighbour on the machine works."""
+
+    def mixed(self, busy_frac: float) -> Pool:
+        """The pool as it is where its neighbour is busy for this share of the time."""
+        if self.beside is None:
+            return self
+        alone, beside = self.fit, self.beside
+        weighted = {
+            key: (1 - busy_frac) * value + busy_frac * beside.coefficients[key]
+            for key, value in alone.coefficients.items()
+        }
+        request_s = (1 - busy_frac) * alone.request_s + busy_frac * beside.request_s
+        return replace(self, fit=replace(alone, coefficients=weighted, request_s=request_s), beside=None)
 
     def work_s(self, asked: Asked) -> float:
         """Mean seconds of the server that a request takes when all slots are busy: their inverse is its capacity."""
@@ -121,9 +140,15 @@ def validate_real(folder: Path, queries: int, loads: Sequence[float], told: Told
                 asked = poisson(queries, load_frac / served[0].work_s(drawn(queries, seed=1)), seed=1)
                 compared += _case(folder, f"one server, load {load_frac:g}", served, asked, told)
         with _served(folder, {"small": apart[1], "large": apart[0]}, models, told) as served:
-            pools += [replace(pool, name=f"{pool.name} (of two)") for pool in served]
             lengths = drawn(queries, seed=2)
-            most_s = max(served[0].work_s(lengths), SHARE * served[1].work_s(lengths))
+            with _kept_busy(served[1].server, lengths):
+                small = _measured(served[0].server, told)
+            with _kept_busy(served[0].server, lengths):
+                large = _measured(served[1].server, told)
+            served = [replace(served[0], beside=small), replace(served[1], beside=large)]
+            pools += [replace(pool, name=f"{pool.name} (of two)") for pool in served]
+            half = [pool.mixed(0.5) for pool in served]
+            most_s = max(half[0].work_s(lengths), SHARE * half[1].work_s(lengths))
             asked = poisson(queries, max(loads) / most_s, seed=2)
             compared += _case(folder, f"cascade, load {max(loads):g}", served, asked, told)
     return {
@@ -179,19 +204,27 @@ def played(servers: Sequence[Server], asked: Asked, escalates: Sequence[bool], s
     return pd.DataFrame([seen[i] for i in range(len(asked))], columns=["ttft_s", "e2e_s"])
 
 
-def simulated(folder: Path, pools: Sequence[Pool], asked: Asked) -> pd.DataFrame:
-    """The queries of the same workload in the simulator, in their order of arrival."""
-    _write_world(folder, pools, asked)
-    queries = run(build(load(folder / "real.yaml"))).tables.queries.sort_values("query")
+def simulated(folder: Path, pools: Sequence[Pool], asked: Asked) -> tuple[pd.DataFrame, dict[str, float]]:
+    """The queries of the same workload in the simulator, by arrival, and the share of time in which pools are busy."""
+    busy = dict.fromkeys((pool.name for pool in pools), 0.5)
+    for _ in range(_ROUNDS if len(pools) > 1 else 1):  # each slows the other, which lengthens its own work
+        slowed = [pool.mixed(sum(busy[other.name] for other in pools if other is not pool)) for pool in pools]
+        _write_world(folder, slowed, asked)
+        tables = run(build(load(folder / "real.yaml"))).tables
+        replicas = tables.ledger[tables.ledger.kind == "replica"]
+        in_state = replicas.groupby(["pool", "state"], observed=True).time_s.sum()
+        busy = {pool.name: float(in_state[pool.name]["busy"] / in_state[pool.name].sum()) for pool in pools}
+    queries = tables.queries.sort_values("query").reset_index(drop=True)
     assert (queries.fate == "finished").all(), queries.fate.value_counts()
-    return queries.reset_index(drop=True)
+    return queries, busy
 
 
 def _case(folder: Path, case: str, pools: Sequence[Pool], asked: Asked, told: Told) -> list[Compared]:
-    model = simulated(folder, pools, asked)
+    model, busy = simulated(folder, pools, asked)
     servers = [pool.server for pool in pools]
     escalates = model.escalated.astype(bool).tolist()
-    told(f"{case}: {len(asked)} queries in {asked.arrive_s[-1]:.0f} s, {sum(escalates)} escalate; twice")
+    works = ", ".join(f"{name} {frac:.0%}" for name, frac in busy.items())
+    told(f"{case}: {len(asked)} queries in {asked.arrive_s[-1]:.0f} s, {sum(escalates)} escalate; busy: {works}")
     real = [played(servers, asked, escalates, seed) for seed in (1, 2)]
     made = [
         Compared(
@@ -219,6 +252,20 @@ def line(each: Compared) -> str:
     )
 
 
+def table(found: Mapping[str, Any]) -> str:
+    """The figures as a Markdown table, milliseconds."""
+    lines = ["| case | metric | real, twice | spread | simulated | error | bar |", "|---|---|---|---|---|---|---|"]
+    for each in found["compared"]:
+        real = " / ".join(f"{1e3 * value:.0f}" for value in each["real"])
+        bar = "" if each["bar"] is None else f"{each['bar']:.0%}"
+        if each["bar"] is not None and abs(each["error"]) > each["bar"]:
+            bar += " missed"
+        metric = f"{each['metric']} {each['statistic']}"
+        values = f"{real} | {each['spread']:.1%} | {1e3 * each['simulated']:.0f} | {each['error']:+.1%}"
+        lines.append(f"| {each['case']} | {metric} | {values} | {bar} |")
+    return "\n".join(lines)
+
+
 @contextmanager
 def _served(
     folder: Path, cores: dict[str, tuple[int, ...]], models: dict[str, Shape], told: Told
@@ -229,9 +276,32 @@ def _served(
         for name, own in cores.items():
             opened = serving(folder / f"{name}.gguf", slots=SLOTS, batched_tok=BATCHED_TOK, cores=own)
             server = find_server(stack.enter_context(opened), timeout_s=120)
-            rows = measure(server, PLANS["short"], None, told).rows
-            pools.append(Pool(name, models[name], server, fit_linear(rows, BATCHED_TOK)))
+            pools.append(Pool(name, models[name], server, _measured(server, told)))
         yield pools
+
+
+def _measured(server: Server, told: Told) -> LinearFit:
+    return fit_linear(measure(server, PLANS["short"], None, told).rows, BATCHED_TOK)
+
+
+@contextmanager
+def _kept_busy(server: Server, lengths: Asked) -> Iterator[None]:
+    """The server at work with such requests, one after the other, while the context lasts."""
+    ended = threading.Event()
+
+    def ask() -> None:
+        for i in cycle(range(len(lengths))):
+            if ended.is_set():
+                return
+            server.ask(server.prompt(int(lengths.prompt_tok[i]), i), int(lengths.output_tok[i]))
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @contextmanager
@@ -318,9 +388,8 @@ def _scenario(pools: Sequence[Pool], queries: int) -> dict[str, Any]:
 
 def _model(pool: Pool) -> dict[str, Any]:
     shape = pool.shape
-    known = {key: value for key, value in asdict(shape).items()}
     billion = shape.params / 1e9
-    return known | {
+    return asdict(shape) | {
         "name": pool.name,
         "params_billion": billion,
         "active_params_billion": billion - shape.vocab * shape.hidden / 1e9,
@@ -337,6 +406,7 @@ def _told_pool(pool: Pool) -> dict[str, Any]:
         "coefficients": dict(pool.fit.coefficients),
         "request_s": pool.fit.request_s,
         "errors": [error._asdict() for error in pool.fit.errors],
+        "beside": None if pool.beside is None else dict(pool.beside.coefficients),
     }
 
 

@@ -24,6 +24,7 @@ from simulator.spec.errors import Problem, SpecError, shown
 T = TypeVar("T")
 Api = Literal["llama.cpp", "openai"]
 _SAFE_IDS = (100, 1000)  # every tokenizer has these, and none of them is special
+_LLAMA_MARK = "total_slots"  # a key of llama.cpp's `/props`
 _SAID = 160  # characters of an error's body that are shown
 
 
@@ -115,7 +116,7 @@ def find_server(url: str, model: str | None = None, timeout_s: float = 60.0) -> 
     base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}"
     try:
         props = _get(base, "/props", timeout_s)
-        is_llama = isinstance(props, dict) and "total_slots" in props
+        is_llama = isinstance(props, dict) and _LLAMA_MARK in props
     except _RefusedError:
         is_llama = False
     models = _get(base, "/v1/models", timeout_s)
@@ -128,7 +129,7 @@ def find_server(url: str, model: str | None = None, timeout_s: float = 60.0) -> 
     meta = known[0].get("meta") or {} if known else {}
     context = props.get("default_generation_settings", {}).get("n_ctx")
     name = model or (names[0] if names else None)
-    return Server(base, "llama.cpp", name, timeout_s, props["total_slots"], context, meta.get("n_vocab"))
+    return Server(base, "llama.cpp", name, timeout_s, props[_LLAMA_MARK], context, meta.get("n_vocab"))
 
 
 def together(asks: Sequence[Callable[[], Streamed]]) -> list[Streamed]:
