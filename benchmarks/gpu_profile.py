@@ -6,8 +6,8 @@ Not measured yet: no figure of it is shipped. It needs torch and transformers, w
     python benchmarks/gpu_profile.py --shape llama-3.1-8b            # and --shape qwen2.5-1.5b
     python benchmarks/gpu_profile.py --device cpu --shape tiny       # does it run here?
 
-Writes SHAPE-measured.csv and SHAPE-measured.yaml, a steps profile. What it measures is the eager model, a lower bound of
-what a serving engine reaches: no CUDA graphs, no fused kernels beyond those that transformers picks.
+Writes SHAPE-measured.csv and SHAPE-measured.yaml, a steps profile. What it measures is the eager model, a lower bound
+of what a serving engine reaches: no CUDA graphs, no fused kernels beyond those that transformers picks.
 """
 
 from __future__ import annotations
@@ -86,9 +86,10 @@ def measured(torch: Any, model: Any, device: str, plan: Plan, vocab: int, meter:
     sync: Callable[[], None] = torch.cuda.synchronize if device.startswith("cuda") else lambda: None
     idle_w = 0.0
     if meter is not None:
-        began_j = meter.joules()
+        began_j, began_s = meter.read()
         time.sleep(IDLE_S)
-        idle_w = (meter.joules() - began_j) / IDLE_S
+        end_j, end_s = meter.read()
+        idle_w = (end_j - began_j) / (end_s - began_s)
     bursts = [Measurement(tok, 1) for tok in plan.alone_tok]
     bursts += [Measurement(tok, plan.decode_tok, seqs) for seqs in plan.decodes for tok in plan.decode_prompt_tok]
     rows: list[Measurement] = []
@@ -113,7 +114,8 @@ def one(
     """Quantities of one batch: its prompts in one pass, then token by token."""
     ids = torch.randint(0, vocab, (burst.concurrency, burst.prompt_tok), device=device)
     sync()
-    began_s, began_j = time.perf_counter(), 0.0 if meter is None else meter.joules()
+    began_j, metered_s = (0.0, 0.0) if meter is None else meter.read()
+    began_s = time.perf_counter()
     with torch.inference_mode():
         said = model(ids, use_cache=True, logits_to_keep=1)
         sync()
@@ -126,9 +128,10 @@ def one(
     if burst.output_tok > 1:
         found["tpot_s"] = (end_s - first_s) / (burst.output_tok - 1)
     if meter is not None:
-        drawn_j = meter.joules() - began_j - idle_w * (time.perf_counter() - began_s)
-        if drawn_j > 0:
-            found["energy_j"] = drawn_j
+        end_j, until_s = meter.read()
+        above_j = end_j - began_j - idle_w * (until_s - metered_s)
+        if above_j > 0:
+            found["energy_j"] = above_j
     return found
 
 

@@ -208,6 +208,10 @@ def _solved(design: Floats) -> Floats:
     size = np.linalg.norm(design, axis=0)
     size = np.where(size > 0, size, 1.0)
     found, _ = nnls(design / size, np.ones(len(design)))
+    kept = np.flatnonzero(found)  # which are not 0 is known now, and least squares proper is more exact
+    exact = np.linalg.lstsq((design / size)[:, kept], np.ones(len(design)), rcond=None)[0]
+    if (exact >= 0).all():
+        found[kept] = exact
     return np.asarray(found / size, dtype=np.float64)
 
 

@@ -101,9 +101,7 @@ def _sent(server: Server, burst: Measurement, seed: int, meter: Meter | None, id
     """The quantities of one burst."""
     if burst.joining_tok:
         return _joined(server, burst, seed)
-    times, began_s, began_j = 0, 0.0, 0.0
-    if meter is not None:
-        began_j, began_s = meter.joules(), time.perf_counter()
+    times, (began_j, began_s) = 0, (0.0, 0.0) if meter is None else meter.read()
     while True:  # once; with a meter, until it has had time to see something
         prompts = [server.prompt(burst.prompt_tok, 1000 * (seed + times) + i) for i in range(burst.concurrency)]
         streams = together([partial(server.ask, prompt, burst.output_tok) for prompt in prompts])
@@ -112,9 +110,9 @@ def _sent(server: Server, burst: Measurement, seed: int, meter: Meter | None, id
             break
     found: dict[str, float] = {}
     if meter is not None:
-        drawn_j, elapsed_s = meter.joules() - began_j, time.perf_counter() - began_s
-        above_j = drawn_j - idle_w * elapsed_s
-        if above_j > _NOISE * drawn_j:
+        end_j, end_s = meter.read()
+        above_j = end_j - began_j - idle_w * (end_s - began_s)
+        if above_j > _NOISE * (end_j - began_j):
             found["energy_j"] = above_j / times
     if burst.concurrency == 1:
         found["ttft_s"] = streams[0].ttft_s
@@ -157,9 +155,10 @@ def _medians(burst: Measurement, tries: Sequence[dict[str, float]]) -> Measureme
 
 
 def _idle_w(meter: Meter) -> float:
-    began_s, began_j = time.perf_counter(), meter.joules()
+    began_j, began_s = meter.read()
     time.sleep(IDLE_S)
-    watts = (meter.joules() - began_j) / (time.perf_counter() - began_s)
+    end_j, end_s = meter.read()
+    watts = (end_j - began_j) / (end_s - began_s)
     if watts <= 0:
         raise SpecError(f"{meter.source}: counts nothing")
     return watts

@@ -23,8 +23,8 @@ class Meter(Protocol):
 
     source: str
 
-    def joules(self) -> float:
-        """Joules so far."""
+    def read(self) -> tuple[float, float]:
+        """Joules so far, and when that was, on the clock of `time.perf_counter`."""
         ...
 
 
@@ -35,9 +35,9 @@ class Counter:
     source: str
     read_j: Callable[[], float]
 
-    def joules(self) -> float:
-        """As the counter says."""
-        return self.read_j()
+    def read(self) -> tuple[float, float]:
+        """As the counter says now."""
+        return self.read_j(), time.perf_counter()
 
 
 @dataclass
@@ -52,18 +52,18 @@ class Integrated:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _ended: threading.Event = field(default_factory=threading.Event)
 
-    def joules(self) -> float:
-        """The sum up to now, of a reading made now."""
-        self._sample()
+    def read(self) -> tuple[float, float]:
+        """The sum up to a reading made now."""
         if self._failed is not None:
             raise self._failed
-        return self._total_j
+        return self._sample()
 
-    def _sample(self) -> None:
+    def _sample(self) -> tuple[float, float]:
         with self._lock:
             watts, now_s = self.read_w(), time.perf_counter()
             self._total_j += watts * (now_s - self._at_s) if self._at_s else 0.0
             self._at_s = now_s
+            return self._total_j, now_s
 
     def run(self) -> None:
         """Read until `stop`."""
@@ -83,7 +83,7 @@ class Integrated:
 def integrating(source: str, read_w: Callable[[], float]) -> Iterator[Meter]:
     """A meter that sums watts while the context lasts."""
     meter = Integrated(source, read_w)
-    meter.joules()
+    meter.read()
     thread = threading.Thread(target=meter.run, daemon=True)
     thread.start()
     try:

@@ -38,7 +38,9 @@ from simulator.spec.writer import to_yaml
 
 Floats = NDArray[np.float64]
 
+CASES = ("one", "cascade")
 SLOTS, BATCHED_TOK = 4, 256
+_MODELS = {"small": SMALL, "large": LARGE}
 _ROUNDS = 4  # of the shares of time in which two servers are busy; they settle to a percent in three
 SHARE = 0.25  # of the cascade's questions that escalate
 STATISTICS: dict[str, Callable[[Floats], float]] = {
@@ -124,33 +126,22 @@ class Pool:
         return float(np.mean(c["chunk_tok_s"] * prompt + c["pair_s"] * prompt**2 / 2 + decode_s))
 
 
-def validate_real(folder: Path, queries: int, loads: Sequence[float], told: Told) -> dict[str, Any]:
+def validate_real(
+    folder: Path, queries: int, loads: Sequence[float], told: Told, cases: Sequence[str] = CASES
+) -> dict[str, Any]:
     """All cases, in `folder` (models, profiles, scenarios are left there); the figures as plain data."""
-    models = {"small": SMALL, "large": LARGE}
-    for name, shape in models.items():
+    for name, shape in _MODELS.items():
         write_model(folder / f"{name}.gguf", shape)
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     apart = (tuple(cores[:1]), tuple(cores[1:2])) if len(cores) > 1 else ((), ())
-    compared: list[Compared] = []
     pools: list[Pool] = []
+    compared: list[Compared] = []
     with _on_core(apart[1]):
-        with _served(folder, {"small": apart[0]}, models, told) as served:
-            pools += served
-            for load_frac in loads:
-                asked = poisson(queries, load_frac / served[0].work_s(drawn(queries, seed=1)), seed=1)
-                compared += _case(folder, f"one server, load {load_frac:g}", served, asked, told)
-        with _served(folder, {"small": apart[1], "large": apart[0]}, models, told) as served:
-            lengths = drawn(queries, seed=2)
-            with _kept_busy(served[1].server, lengths):
-                small = _measured(served[0].server, told)
-            with _kept_busy(served[0].server, lengths):
-                large = _measured(served[1].server, told)
-            served = [replace(served[0], beside=small), replace(served[1], beside=large)]
-            pools += [replace(pool, name=f"{pool.name} (of two)") for pool in served]
-            half = [pool.mixed(0.5) for pool in served]
-            most_s = max(half[0].work_s(lengths), SHARE * half[1].work_s(lengths))
-            asked = poisson(queries, max(loads) / most_s, seed=2)
-            compared += _case(folder, f"cascade, load {max(loads):g}", served, asked, told)
+        for case, play in zip(CASES, (_one_server, _two_servers), strict=True):
+            if case in cases:
+                measured, found = play(folder, apart, queries, loads, told)
+                pools += measured
+                compared += found
     return {
         "queries": queries,
         "slots": SLOTS,
@@ -158,6 +149,36 @@ def validate_real(folder: Path, queries: int, loads: Sequence[float], told: Told
         "pools": [_told_pool(pool) for pool in pools],
         "compared": [_told_compared(each) for each in compared],
     }
+
+
+def _one_server(
+    folder: Path, cores: Sequence[tuple[int, ...]], queries: int, loads: Sequence[float], told: Told
+) -> tuple[list[Pool], list[Compared]]:
+    """The small server, on a core of its own, at several loads."""
+    compared: list[Compared] = []
+    with _served(folder, {"small": cores[0]}, told) as pools:
+        for load_frac in loads:
+            asked = poisson(queries, load_frac / pools[0].work_s(drawn(queries, seed=1)), seed=1)
+            compared += _case(folder, f"one server, load {load_frac:g}", pools, asked, told)
+    return pools, compared
+
+
+def _two_servers(
+    folder: Path, cores: Sequence[tuple[int, ...]], queries: int, loads: Sequence[float], told: Told
+) -> tuple[list[Pool], list[Compared]]:
+    """The cascade of both, at the highest load of the busier one; the client shares the small one's core."""
+    with _served(folder, {"small": cores[1], "large": cores[0]}, told) as alone:
+        lengths = drawn(queries, seed=2)
+        with _kept_busy(alone[1].server, lengths):
+            small = _measured(alone[0].server, told)
+        with _kept_busy(alone[0].server, lengths):
+            large = _measured(alone[1].server, told)
+        pools = [replace(alone[0], beside=small), replace(alone[1], beside=large)]
+        half = [pool.mixed(0.5) for pool in pools]
+        most_s = max(half[0].work_s(lengths), SHARE * half[1].work_s(lengths))
+        asked = poisson(queries, max(loads) / most_s, seed=2)
+        compared = _case(folder, f"cascade, load {max(loads):g}", pools, asked, told)
+    return [replace(pool, name=f"{pool.name} (of two)") for pool in pools], compared
 
 
 def drawn(n: int, seed: int) -> Asked:
@@ -267,16 +288,14 @@ def table(found: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _served(
-    folder: Path, cores: dict[str, tuple[int, ...]], models: dict[str, Shape], told: Told
-) -> Iterator[list[Pool]]:
+def _served(folder: Path, cores: dict[str, tuple[int, ...]], told: Told) -> Iterator[list[Pool]]:
     """Servers of these models, all running, measured one after the other."""
     with ExitStack() as stack:
         pools: list[Pool] = []
         for name, own in cores.items():
             opened = serving(folder / f"{name}.gguf", slots=SLOTS, batched_tok=BATCHED_TOK, cores=own)
             server = find_server(stack.enter_context(opened), timeout_s=120)
-            pools.append(Pool(name, models[name], server, _measured(server, told)))
+            pools.append(Pool(name, _MODELS[name], server, _measured(server, told)))
         yield pools
 
 

@@ -48,7 +48,7 @@ def burst(folder: Path, concurrency: int, prompt_tok: int, output_tok: int, step
         "run": {"queries": concurrency, "warmup_s": 0, "replications": 1},
         "workload": {
             "all": {
-                "arrivals": "all-at-once",
+                "arrivals": {"use": "all-at-once", "queries": concurrency},
                 "lengths": {"use": "fixed", "prompt_tok": prompt_tok, "output_tok": output_tok},
             }
         },
