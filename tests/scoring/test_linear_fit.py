@@ -56,9 +56,9 @@ def together(c: int, p: int, n: int, pass_s: float, seq_s: float, ctx_s: float) 
 )
 def test_a_fit_is_exact_where_the_world_is_linear(pass_s: float, seq_s: float, chunk_s: float, ctx_s: float) -> None:
     rows = [alone(p, 20, pass_s, seq_s, chunk_s, ctx_s) for p in (10, 50, 200, 900)]
-    rows += [together(c, p, 20, pass_s, seq_s, ctx_s) for c in (2, 8) for p in (20, 600)]
+    rows += [together(c, p, 20, pass_s, seq_s, ctx_s) for c in (2, 8) for p in (20, 250)]  # all prompts in one pass
     fit = fit_linear(rows)
-    assert all(max(abs(error.bias), error.p90) < 1e-5 for error in fit.errors)
+    assert all(max(abs(error.bias), error.p90) < 1e-6 for error in fit.errors)
 
 
 def test_a_slower_server_has_coefficients_as_much_larger(simulated: list[Measurement]) -> None:
