@@ -9,7 +9,8 @@ import pytest
 
 from simulator.scoring.linear_fit import LinearFit
 from simulator.scoring.llamacpp import LARGE, SMALL
-from simulator.scoring.real import SHARE, Compared, Pool, drawn, poisson, simulated, table
+from simulator.scoring.real import Compared, table
+from simulator.scoring.real_world import SHARE, Pool, drawn, poisson, simulated
 from simulator.scoring.server import Server
 
 NOWHERE = Server("http://127.0.0.1:9", "llama.cpp", None, 1.0)
