@@ -66,6 +66,6 @@ def test_a_real_server_becomes_a_profile_that_a_scenario_runs_with(
     (tmp_path / "real.yaml").write_text(SCENARIO)
     part = load("real.yaml").spec.fleet["box"].steps
     assert part is not None
-    assert part.args["chunk_tok_s"] > 0
+    assert part.args["chunk_tok_s"] + part.args["pair_s"] > 0
     assert part.args["evidence"] == "fitted"
     assert shell("run", "real.yaml", "--quiet").code == 0
