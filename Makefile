@@ -5,7 +5,7 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: run test test-all check format bench clean
+.PHONY: run test test-all check format bench validate validate-real clean
 
 run: $(READY)  ## simulate the first scenario
 	@$(BIN)/multillm run quickstart
@@ -29,8 +29,15 @@ format: $(READY)  ## put the code in form
 bench: $(READY)  ## measure speed and memory; writes bench.json
 	@$(BIN)/python tests/bench/bench.py
 
+validate: $(READY)  ## score the models against measured tables (MULTILLM_DATA); writes docs/validation.md and validation/
+	@$(BIN)/multillm profile score --out validation --real docs/validation-real.json
+	@cp validation/validation.md docs/validation.md
+
+validate-real: $(READY)  ## simulate beside a real llama.cpp server; writes docs/validation-real.json
+	@$(BIN)/python benchmarks/real_llamacpp.py
+
 clean:  ## remove the environment, caches and results
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build runs bench.json
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build runs bench.json validation
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml

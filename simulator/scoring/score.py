@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -17,6 +19,7 @@ from simulator.records.scores import SCORES
 from simulator.scoring.engines import fitted
 from simulator.scoring.points import SERVED, Names, Point, Quantity, by_engine, device_under
 from simulator.scoring.predict import overlaid, predict
+from simulator.scoring.real import table
 from simulator.scoring.tables import read_points
 from simulator.spec.architecture import parts
 from simulator.spec.errors import SpecError
@@ -150,3 +153,13 @@ def _cause(point: Point, predicted: float) -> str:
     if point.group == "batch 1" and predicted < point.measured:
         return "an older or slower build than the median of its engine"
     return "version and settings of the engine"
+
+
+def real_tables(file: Path) -> tuple[str, str]:
+    """What `make validate-real` found, as a section in Markdown and in HTML. SpecError where the file is another."""
+    try:
+        told = table(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SpecError(f"{file}: no results of real servers: {type(error).__name__}: {error}") from None
+    title = "Real llama.cpp servers beside the simulator"
+    return f"## {title}\n\n```text\n{told}\n```\n", f"<h2>{title}</h2><pre>{escape(told)}</pre>"

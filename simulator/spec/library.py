@@ -17,10 +17,11 @@ from simulator.spec.profiles import (
     ModelProfile,
     Profile,
     RegionProfile,
+    StepsProfile,
 )
 from simulator.spec.reader import display, read_yaml
 
-Kind = Literal["devices", "engines", "links", "models", "hosted", "regions", "workloads", "quality"]
+Kind = Literal["devices", "engines", "links", "models", "hosted", "regions", "steps", "workloads", "quality"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _PROFILES: dict[
@@ -32,6 +33,7 @@ _PROFILES: dict[
     "models": ModelProfile,
     "hosted": HostedProfile,
     "regions": RegionProfile,
+    "steps": StepsProfile,
 }
 ANY_ENGINE = "any"
 """The engine profile that has every key: what is assumed of an engine that nobody measured."""
@@ -90,6 +92,8 @@ class Library:
     def read(self, kind: Literal["hosted"], name: str) -> HostedProfile: ...
     @overload
     def read(self, kind: Literal["regions"], name: str) -> RegionProfile: ...
+    @overload
+    def read(self, kind: Literal["steps"], name: str) -> StepsProfile: ...
     @overload
     def read(self, kind: Kind, name: str) -> Profile: ...
 

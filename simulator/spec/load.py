@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ def load(source: str | Path, sets: Sequence[str | Override] = (), profiles: Iter
     spec = checked(ScenarioSpec, document, Names.of(document.data, shelf, folders))
     problems = [document.problem(keys, text) for keys, text in contradictions(spec)]
     problems += _of_profiles(spec, shelf)
+    problems += [document.problem(keys, text) for keys, text in _measured_otherwise(spec, shelf)]
     if problems:
         raise SpecError(problems)
     return Scenario(spec, shelf, document, files[0])
@@ -78,6 +79,7 @@ def profiles_used(spec: ScenarioSpec) -> list[tuple[Kind, str]]:
     used += [("devices", host.device) for host in spec.hosts.values()]
     used += [("links", link.profile) for link in spec.links.values()]
     used += [("regions", grid.region) for grid in spec.grid.values()]
+    used += [("steps", pool.steps.use) for pool in spec.fleet.values() if pool.steps and pool.steps.profile]
     used += [("quality", cls.items.table) for cls in spec.workload.values() if cls.items]
     return sorted({(kind, name) for kind, name in used if name is not None})
 
@@ -93,6 +95,18 @@ def _of_profiles(spec: ScenarioSpec, shelf: Library) -> list[Problem]:
         except SpecError as error:
             problems += error.problems
     return problems
+
+
+def _measured_otherwise(spec: ScenarioSpec, shelf: Library) -> Iterator[tuple[Keys, str]]:
+    """Pools whose steps were measured with another model, or on another device."""
+    for name, pool in spec.fleet.items():
+        if pool.steps is None or not pool.steps.profile:
+            continue
+        profile = shelf.read("steps", pool.steps.use)
+        device = pool.device if pool.host is None else spec.hosts[pool.host].device
+        for kind, theirs, ours in (("model", profile.model, pool.model), ("device", profile.device, device)):
+            if theirs not in (None, ours):
+                yield ("fleet", name, "steps"), f"{profile.name!r} is of {kind} {theirs!r}, but the pool's is {ours!r}"
 
 
 def explain(scenario: Scenario) -> list[tuple[str, Any, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, NoReturn, get_args, get_type_hints
@@ -15,6 +15,10 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema, to_json
 
 from simulator.spec.errors import SpecError, closest, did_you_mean, fault, near, shown
+from simulator.spec.library import Library
+from simulator.spec.messages import checked
+from simulator.spec.reader import read_yaml
+from simulator.spec.refs import Names
 
 BUILTIN_WORKLOADS = (
     "azure-conv-like",
@@ -70,6 +74,8 @@ class Part:
     use: str
     cls: type
     args: Mapping[str, Any]
+    profile: bool = False
+    """`use` is the name of a profile, which says the class and all arguments."""
 
     def make(self, **given: Any) -> Any:
         """A new instance; `given` are the arguments that no file gives, such as the profiles of a step model."""
@@ -78,6 +84,8 @@ class Part:
 
     def written(self) -> dict[str, Any]:
         """The part as a file would have it, with all defaults, in plain data."""
+        if self.profile:
+            return {"use": self.use}
         args = arguments(self.cls).model_construct(**self.args).model_dump(mode="json", warnings=False)
         return {"use": self.use} | {name: args[name] for name in self.args if name not in named(self.use)}
 
@@ -120,7 +128,13 @@ class PartOf:
     def _part(self, use: str, args: dict[str, Any], info: ValidationInfo, loc: tuple[str, ...]) -> Part:
         """The part; mistakes of its name are at `loc`, mistakes of its arguments at their keys."""
         try:
-            cls = self.find(use)
+            profiles = self._profiles(info)
+            if profiles is not None and use in profiles.names("steps"):
+                if args:
+                    refused = fault(f"unknown key: the profile {use!r} says all")
+                    _refuse([InitErrorDetails(type=refused, loc=(key, "[key]"), input=key) for key in args])
+                return self._of_profile(use, profiles)
+            cls = self.find(use, () if profiles is None else profiles.names("steps"))
             model = arguments(cls)
         except PydanticCustomError as error:
             _refuse([InitErrorDetails(type=error, loc=loc, input=use)])
@@ -142,11 +156,28 @@ class PartOf:
             _refuse(unknown)
         return _tried(Part(use, cls, {name: getattr(values, name) for name in model.model_fields}))
 
-    def find(self, use: str) -> type:
-        """The class that `use` names. Raises the error for the user where there is none that fits."""
+    def _profiles(self, info: ValidationInfo) -> Library | None:
+        """Where names that the table does not have are looked up: steps only."""
+        return info.context.library if self.kind == "steps" and isinstance(info.context, Names) else None
+
+    def _of_profile(self, name: str, profiles: Library) -> Part:
+        """The part that a profile of the library says. SpecError for mistakes in it, at their positions."""
+        profile = profiles.read("steps", name)
+        cls = self.find(profile.use)
+        args = checked(arguments(cls), read_yaml(profiles.path("steps", name)).under("args"))
+        said = {key: getattr(args, key) for key in type(args).model_fields}
+        if "evidence" not in profile.args:
+            said["evidence"] = profile.evidence("args")
+        return Part(name, cls, said, profile=True)
+
+    def find(self, use: str, others: Iterable[str] = ()) -> type:
+        """The class that `use` names; `others` are names that stand beside the table's.
+
+        Raises the error for the user where there is none that fits.
+        """
         where = self.table.get(use, use)
         if not _IMPORT.fullmatch(where):
-            raise fault(near(use, self.table))
+            raise fault(near(use, [*self.table, *others]))
         cls = imported(where)
         if not dataclasses.is_dataclass(cls) or not any(hasattr(cls, method) for method in self.does):
             needed = " or ".join(f"{method}()" for method in self.does)

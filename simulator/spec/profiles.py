@@ -324,3 +324,15 @@ class RegionProfile(Profile):
     year: Annotated[int, Field(ge=1990, le=2100)] | None = None
     pue: Annotated[float, Field(ge=1)] | None = None
     """Of the data centres there: all energy of the building over that of its machines."""
+
+
+class StepsProfile(Profile):
+    """A fitted or measured step model, whole: what passes of one model on one device take, in one engine."""
+
+    model: str | None = None
+    """The model profile that it was measured with; a pool with another is refused."""
+    device: str | None = None
+    """The device profile that it was measured on; a pool with another is refused."""
+    use: Literal["linear", "table"]
+    args: Annotated[dict[str, Any], Field(min_length=1)]
+    """Arguments of the step model; its `evidence` is the source's kind where it is not given."""

@@ -53,6 +53,11 @@ class Document:
             keys = keys[:-1]
         return self.spots[keys]
 
+    def under(self, key: str) -> Document:
+        """The map at `key` as a document of its own."""
+        spots = {keys[1:]: spot for keys, spot in self.spots.items() if keys[:1] == (key,)}
+        return Document(self.data[key], spots)
+
     def problem(self, keys: Keys, text: str, *, at_key: bool = False) -> Problem:
         """A problem of the value at `keys` (of its key, if `at_key`)."""
         spot = self.spot(keys)

@@ -29,7 +29,7 @@ def schema() -> dict[str, Any]:
         if spec.__name__ in definitions:
             _describe(definitions[spec.__name__], spec)
     for kind, table in TABLES.items():
-        definitions[kind] = _table_schema(table, definitions)
+        definitions[kind] = _table_schema(kind, table, definitions)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "multillm scenario"}
     tidied: dict[str, Any] = _tidied(whole)
     return head | tidied
@@ -62,13 +62,15 @@ def _describe(node: dict[str, Any], cls: type) -> None:
             node["properties"][key]["description"] = text
 
 
-def _table_schema(table: Mapping[str, str], definitions: dict[str, Any]) -> dict[str, Any]:
+def _table_schema(kind: str, table: Mapping[str, str], definitions: dict[str, Any]) -> dict[str, Any]:
     own_class = {"type": "string", "pattern": r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", "description": "package.module:Class"}
     parts = [_part_schema(use, where, definitions) for use, where in table.items()]
+    profile = {"type": "string", "pattern": r"^[A-Za-z0-9][\w.-]*$", "description": "a steps profile's name"}
     return {
         "anyOf": [
             {"enum": list(table)},
             own_class,
+            *([profile] if kind == "steps" else []),
             *parts,
             {"type": "object", "properties": {"use": own_class}, "required": ["use"]},
         ]

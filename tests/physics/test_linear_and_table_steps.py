@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from physics_examples import stepped_s, summed_s, tiny_device, tiny_model
+from physics_examples import spans, stepped_s, summed_s, tiny_device, tiny_model
 from scipy.interpolate import RegularGridInterpolator
 
 from simulator.physics.linear import Linear
@@ -90,3 +90,22 @@ def test_coefficients_that_make_no_sense_are_refused(change):
 def test_every_step_model_is_given_the_same(steps):
     given_fields = {f.name for f in fields(steps) if f.metadata.get("given")}
     assert given_fields == {"device", "model", "tensor_parallel", "weights", "max_batched_tok", "max_seqs"}
+
+
+JOULES = {"pass_j": 2.0, "decode_seq_j": 0.5, "context_tok_j": 1e-3, "chunk_tok_j": 0.01}
+
+
+@given(seqs=st.integers(0, 8), mean=st.integers(1, 600), chunk=st.integers(0, 400), n=st.integers(1, 300))
+def test_metered_joules_of_a_span_are_those_of_its_passes(seqs, mean, chunk, n):
+    metered = replace(LINEAR, **JOULES)
+    whole = spans(passes=float(n), decode_seqs=seqs, context_tok=seqs * mean, chunk_tok=chunk)
+    each = spans(decode_seqs=seqs, context_tok=[float(seqs * (mean + j)) for j in range(n)], chunk_tok=chunk)
+    by_hand_j = n * 2.0 + 0.5 * seqs * n + 1e-3 * seqs * (mean * n + n * (n - 1) / 2) + 0.01 * chunk * n
+    assert metered.meter(whole).energy_j.sum() == pytest.approx(by_hand_j)
+    assert metered.meter(each).energy_j.sum() == pytest.approx(by_hand_j)
+
+
+def test_metered_joules_stand_for_their_own_evidence():
+    assert replace(LINEAR, **JOULES, evidence="measured").energy_evidence == "measured"
+    with pytest.raises(ValueError, match="joules are given whole: no pass_j, context_tok_j, chunk_tok_j"):
+        replace(LINEAR, decode_seq_j=0.5)
