@@ -42,6 +42,8 @@ CALL_COLUMNS = {
 TRANSFER_COLUMNS = {"start_s": "float64", "time_s": "float64", "bytes": "float64"}
 VISIT_COLUMNS = {"start_s": "float64", "time_s": "float64"}
 
+STATE_COLUMNS = {"time_s": "float64", "state": "int8"}
+
 SPANS = dict.fromkeys(SPAN_COLUMNS, "float64")
 
 ANSWERED, CANCELLED, FAILED, OPEN = range(4)
@@ -66,11 +68,15 @@ class Words:
 
 @dataclass(frozen=True)
 class Logs:
-    """The logs of a replication; `spans[pool][replica]`, `transfers` two a link (up, down), `visits` one a station."""
+    """The logs of a replication; `spans[pool][replica]`, `transfers` two a link (up, down), `visits` one a station.
+
+    `states[pool][replica]` are the moments at which its model's state changes: empty where it is always loaded.
+    """
 
     queries: Log
     calls: Log
     spans: Sequence[list[Log]]
+    states: Sequence[list[Log]]
     transfers: Sequence[Log]
     visits: Sequence[Log]
     words: Words
@@ -82,6 +88,7 @@ class Logs:
             queries=Log(QUERY_COLUMNS),
             calls=Log(CALL_COLUMNS),
             spans=[[Log(SPANS) for _ in range(count)] for count in plan.replicas],
+            states=[[Log(STATE_COLUMNS) for _ in range(count)] for count in plan.replicas],
             transfers=[Log(TRANSFER_COLUMNS) for _ in range(2 * len(plan.links))],
             visits=[Log(VISIT_COLUMNS) for _ in plan.stations],
             words=Words(),
@@ -89,5 +96,12 @@ class Logs:
 
     def settle(self) -> None:
         """Pack what has gathered: called now and then, so that appending need not look."""
-        for log in (self.queries, self.calls, *chain.from_iterable(self.spans), *self.transfers, *self.visits):
+        for log in (
+            self.queries,
+            self.calls,
+            *chain.from_iterable(self.spans),
+            *chain.from_iterable(self.states),
+            *self.transfers,
+            *self.visits,
+        ):
             log.settle()

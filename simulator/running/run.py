@@ -21,7 +21,9 @@ from simulator.metrics.window import window
 from simulator.physics.values import weakest
 from simulator.records.result import Result
 from simulator.records.tables import SCHEMA, Tables
-from simulator.running.ledger import drawn, ledger
+from simulator.running.attribution import attributed_j
+from simulator.running.ledger import ledger
+from simulator.running.machines import machines
 from simulator.running.tables import calls_table, queries_table
 from simulator.running.timeline import timeline
 from simulator.spec.load import profiles_used
@@ -69,22 +71,21 @@ def _replicate(system: System, number: int, progress: Progress | None) -> tuple[
     logs = one.run(None if progress is None else lambda came: progress(number, came))
     end_s = one.end_s
     del one  # its lists are as large as the tables
-    metered = {
-        (pool, replica): drawn(system, pool, log)
-        for pool, spans in enumerate(logs.spans)
-        for replica, log in enumerate(spans)
-    }
+    worked = machines(system, logs, end_s)
     for spans in logs.spans:
         spans.clear()  # metered, they are told
     calls = calls_table(system, world, logs)
     queries = queries_table(system, world, logs, calls)
-    calls["accepted"] = calls["call"].isin(logs.queries.columns()["call"])
     seen = window(queries, end_s, system.scenario.spec.run.warmup_s)
+    account = ledger(system, logs, calls, worked, seen, end_s)
+    query = queries["query"].to_numpy()
+    calls["energy_j"], queries["energy_j"] = attributed_j(system, logs, worked, account, query, end_s)
+    calls["accepted"] = calls["call"].isin(logs.queries.columns()["call"])
     tables = {
         "queries": queries,
         "calls": calls,
-        "ledger": ledger(system, logs, calls, metered, seen, end_s),
-        "timeline": timeline(system, logs, calls, metered, end_s),
+        "ledger": account,
+        "timeline": timeline(system, logs, calls, worked, end_s),
     }
     for name, table in tables.items():
         table.insert(0, "replication", number)

@@ -1,0 +1,68 @@
+"""Devices that get too hot: a phone at work warms up, slows down, and recovers while it rests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, inf, log
+
+RECOVERED = 0.9  # of the heat at which it turned hot: below that it is as fast as before
+
+
+@dataclass(frozen=True, slots=True)
+class Thermal:
+    """How a device heats. Heat x is in [0, 1] and follows x' = (u - x) / cool_s: u is 1 at work and 0 at rest.
+
+    From cold, work turns it hot after `after_s`; passes that begin while it is hot take `factor` times as long.
+    """
+
+    after_s: float
+    factor: float
+    cool_s: float
+
+    @property
+    def hot(self) -> float:
+        """The heat at which it turns hot."""
+        return 1.0 - exp(-self.after_s / self.cool_s)
+
+
+class Heat:
+    """The heat of one replica, exact between the moments when it begins and ends to work.
+
+    It is asked at the start of each span, which says that work goes on, and told of rests.
+    """
+
+    __slots__ = ("hot_until_s", "since_s", "thermal", "threshold", "turns_hot_s", "works", "x")
+
+    def __init__(self, thermal: Thermal) -> None:
+        self.thermal = thermal
+        self.threshold = thermal.hot
+        self.x = 0.0  # at `since_s`
+        self.since_s = 0.0
+        self.works = False
+        self.turns_hot_s = inf  # of the work under way; -inf: it began hot
+        self.hot_until_s = -inf  # of the rest under way
+
+    def slowdown(self, time_s: float) -> tuple[float, float]:
+        """Factor on passes at a time of work, and until when it holds if work goes on."""
+        if not self.works:
+            self._begin(time_s)
+        return (self.thermal.factor, inf) if time_s >= self.turns_hot_s else (1.0, self.turns_hot_s)
+
+    def rested(self, time_s: float) -> None:
+        """Work is over at this time."""
+        if not self.works:
+            return
+        cool_s = self.thermal.cool_s
+        self.x = 1.0 - (1.0 - self.x) * exp(-max(time_s - self.since_s, 0.0) / cool_s)
+        is_hot = time_s >= self.turns_hot_s
+        self.hot_until_s = time_s + cool_s * log(self.x / (RECOVERED * self.threshold)) if is_hot else -inf
+        self.works, self.since_s = False, time_s
+
+    def _begin(self, time_s: float) -> None:
+        cool_s = self.thermal.cool_s
+        self.x *= exp(-(time_s - self.since_s) / cool_s)
+        if time_s < self.hot_until_s:
+            self.turns_hot_s = -inf
+        else:
+            self.turns_hot_s = time_s + max(cool_s * log((1.0 - self.x) / (1.0 - self.threshold)), 0.0)
+        self.works, self.since_s = True, time_s

@@ -1,0 +1,294 @@
+"""Hosts and replicas: who draws which watts when, and their rows of the ledger.
+
+A host draws at rest whether it works or not, counted once however many models share it: `bare` while none of its models
+is in memory, else `loaded`. What replicas draw at work or while they load comes on top, and is split between prefill
+and decode by the tokens of their passes. A meter's joules per token stand for all that the meter saw: while a replica
+with such a figure works, its devices (and the machine around them, where the meter saw that) draw nothing else, and the
+host is `metered`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.engine.build import System
+from simulator.engine.build.fleet import SEES_HOST, Host
+from simulator.engine.loading import LOADED, LOADING, OFF
+from simulator.engine.logs import Logs
+from simulator.physics.power import loading_above_idle_w, prefill_share
+from simulator.physics.step import Spans
+from simulator.records.log import Log
+from simulator.running.parts import Part, row
+
+Floats = NDArray[np.float64]
+
+RESTS = ("loaded", "bare", "metered")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Spans of a replica with what they drew: columns of equal length."""
+
+    start_s: Floats
+    time_s: Floats
+    energy_j: Floats  # beside what the host draws at rest
+    flop: Floats
+    bytes: Floats
+    prefill: Floats  # share of the seconds, FLOPs and bytes that is prefill's
+    prefill_j: Floats  # joules that are prefill's
+    decode_seqs: Floats
+    chunk_tok: Floats  # of all passes
+
+
+class Stays(NamedTuple):
+    """States of a replica's model, one after the other, to the end of the run."""
+
+    start_s: Floats
+    end_s: Floats
+    state: NDArray[np.int8]
+
+
+class Rest(NamedTuple):
+    """A host over the run, in pieces: watts that it draws beside what is replicas', and which of `RESTS` it is in."""
+
+    start_s: Floats
+    end_s: Floats
+    watts: Floats
+    state: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Machines:
+    """What machines did in a replication: spans and model states by pool and replica, rests by host.
+
+    Of replicas whose model is always in memory `stays` has nothing.
+    """
+
+    spans: Mapping[tuple[int, int], Drawn]
+    stays: Mapping[tuple[int, int], Stays]
+    rests: Mapping[str, Rest]
+
+
+def machines(system: System, logs: Logs, end_s: float) -> Machines:
+    """Everything that machines did, metered."""
+    replicas = [(pool, i) for pool, spans in enumerate(logs.spans) for i in range(len(spans))]
+    spans = {(pool, i): drawn(system, pool, logs.spans[pool][i]) for pool, i in replicas}
+    stays = {(pool, i): _stays(logs.states[pool][i], end_s) for pool, i in replicas if len(logs.states[pool][i])}
+    rests = {host.name: _rest(system, host, spans, stays, end_s) for host in system.hosts}
+    return Machines(spans, stays, rests)
+
+
+def drawn(system: System, pool: int, log: Log) -> Drawn:
+    """The spans of one replica, metered."""
+    columns = {name: values.astype(np.float64, copy=False) for name, values in log.columns().items()}
+    start_s = columns.pop("start_s")
+    spans = Spans(**columns)
+    built = system.pools[pool]
+    assert built.steps is not None
+    assert built.device is not None
+    meter = built.steps.meter(spans)
+    share = prefill_share(spans)
+    chunk_tok = spans.chunk_tok * spans.passes
+    energy_j, prefill_j = meter.energy_j, meter.energy_j * share
+    if (measured := built.spec.measured_energy) is not None:
+        beside_w = 0.0 if measured.scope in SEES_HOST else built.spec.tensor_parallel * built.device.host_active_w
+        beside_j = beside_w * spans.time_s
+        prefill_j = measured.prefill_j_per_tok * chunk_tok + share * beside_j
+        decode_j = measured.decode_j_per_tok * spans.decode_seqs * spans.passes + (1.0 - share) * beside_j
+        energy_j = prefill_j + decode_j
+    return Drawn(
+        start_s, spans.time_s, energy_j, meter.flop, meter.bytes, share, prefill_j, spans.decode_seqs, chunk_tok
+    )
+
+
+def _stays(log: Log, end_s: float) -> Stays:
+    columns = log.columns()
+    start_s, state = columns["time_s"].astype(np.float64), columns["state"].astype(np.int8)
+    if start_s[0] > 0.0:
+        start_s, state = np.concatenate([[0.0], start_s]), np.concatenate([np.array([LOADED], np.int8), state])
+    start_s = np.minimum(start_s, end_s)  # a model may be unloaded after the last query
+    return Stays(start_s, np.append(start_s[1:], end_s), state)
+
+
+def _rest(
+    system: System,
+    host: Host,
+    spans: Mapping[tuple[int, int], Drawn],
+    stays: Mapping[tuple[int, int], Stays],
+    end_s: float,
+) -> Rest:
+    """What a host draws beside its replicas' work, by how many models it holds and how many devices a meter covers."""
+    held: list[tuple[Floats, Floats, int]] = []  # from, until, how many
+    devices: list[tuple[Floats, Floats, int]] = []
+    around: list[tuple[Floats, Floats, int]] = []
+    for pool, built in enumerate(system.pools):
+        measured, count = built.spec.measured_energy, built.spec.tensor_parallel
+        for i, home in enumerate(built.homes):
+            if home != host.name:
+                continue
+            if (pool, i) in stays:
+                stay = stays[pool, i]
+                present = stay.state != OFF
+                held.append((stay.start_s[present], stay.end_s[present], 1))
+            else:
+                held.append((np.zeros(1), np.full(1, end_s), 1))
+            if measured is not None:
+                work = spans[pool, i]
+                devices.append((work.start_s, work.start_s + work.time_s, count))
+                if measured.scope in SEES_HOST:
+                    around.append(devices[-1])
+    times = [t for some in (held, devices) for start_s, stop_s, _ in some for t in (start_s, stop_s)]
+    edges = np.unique(np.clip(np.concatenate([[0.0, end_s], *times]), 0.0, end_s))
+    if len(edges) == 1:  # a run of no time
+        edges = np.array([0.0, end_s])
+    is_loaded = _present(edges, held) > 0
+    covered, covered_around = (np.minimum(_present(edges, some), host.devices) for some in (devices, around))
+    device = host.device
+    bare_w = device.idle_w if device.bare_idle_w is None else device.bare_idle_w
+    watts = np.where(is_loaded, device.idle_w, bare_w) * (host.devices - covered)
+    watts = watts + device.host_idle_w * (host.devices - covered_around)
+    state = np.where(covered > 0, 2, np.where(is_loaded, 0, 1))
+    return Rest(edges[:-1], edges[1:], watts, state)
+
+
+def _present(edges: Floats, intervals: list[tuple[Floats, Floats, int]]) -> Floats:
+    """How many are there between each edge and the next; every interval begins and ends at edges or beyond them."""
+    change = np.zeros(len(edges))
+    for start_s, stop_s, count in intervals:
+        for times_s, sign in ((start_s, count), (stop_s, -count)):
+            where = np.minimum(np.searchsorted(edges, times_s), len(edges) - 1)
+            change += sign * np.bincount(where, minlength=len(edges))
+    present: Floats = np.cumsum(change)[:-1]
+    return present
+
+
+def hosts(system: System, machines: Machines, part: Part) -> Iterator[dict[str, Any]]:
+    """Rows of hosts: one for each state of rest that there was."""
+    pools = {home: pool.plan.facts.name for pool in system.pools for home in pool.homes}
+    shared = {host.name for host in system.hosts if sum(host.name in pool.homes for pool in system.pools) != 1}
+    for host in system.hosts:
+        grid = system.grid(host.place)
+        rest = machines.rests[host.name]
+        for code, state in enumerate(RESTS):
+            chosen = rest.state == code
+            if not chosen.any():
+                continue
+            time_s = energy_j = co2_g = 0.0
+            for piece_start_s, piece_end_s in part.pieces:
+                start_s = np.clip(rest.start_s[chosen], piece_start_s, piece_end_s)
+                end_s = np.clip(rest.end_s[chosen], piece_start_s, piece_end_s)
+                watts = rest.watts[chosen]
+                time_s += float(np.sum(end_s - start_s))
+                energy_j += float(np.sum(watts * (end_s - start_s)))
+                co2_g += float(np.sum(watts * grid.carbon_g_per_j.integral(start_s, end_s)))
+            yield row(
+                part,
+                kind="host",
+                name=host.name,
+                place=host.place,
+                pool=None if host.name in shared else pools[host.name],
+                state=state,
+                phase="idle",
+                time_s=time_s,
+                it_energy_j=energy_j,
+                energy_j=energy_j * grid.pue,
+                co2_g=co2_g * grid.pue,
+                cost_usd=host.usd_per_s * time_s,
+                evidence=host.device.evidence["bare_idle_w" if state == "bare" and _knows_bare(host) else "idle_w"],
+                cost_evidence=host.price_evidence,
+            )
+
+
+def _knows_bare(host: Host) -> bool:
+    return host.device.bare_idle_w is not None
+
+
+def embodied(system: System, part: Part) -> Iterator[dict[str, Any]]:
+    """Rows of what was emitted to make the hosts: spread evenly over their years of use, for as long as they are held.
+
+    Hosts of unknown making have none. (By time at work instead, as some accounts have it, an idle fleet would be free.)
+    """
+    for host in system.hosts:
+        if host.device.embodied_g is None:
+            continue
+        yield row(
+            part,
+            kind="host",
+            name=host.name,
+            place=host.place,
+            state="held",
+            phase="embodied",
+            time_s=0.0,  # its seconds are in the rows above
+            co2_g=host.devices * host.device.embodied_g * part.time_s / host.device.life_s,
+            evidence=host.device.evidence["embodied_g"],
+        )
+
+
+def replicas(system: System, machines: Machines, part: Part) -> Iterator[dict[str, Any]]:
+    """Rows of replicas: at work in prefill and decode, idle, and, where models come and go, loading and off."""
+    for (pool, replica), spans in machines.spans.items():
+        built = system.pools[pool]
+        facts = built.plan.facts
+        grid = system.grid(facts.place)
+        inside_s = part.overlap_s(spans.start_s, spans.start_s + spans.time_s)
+        share = np.divide(inside_s, spans.time_s, out=np.zeros_like(inside_s), where=spans.time_s > 0)
+        intensity = grid.carbon_g_per_j.mean(spans.start_s, spans.start_s + spans.time_s)
+        same = {"kind": "replica", "name": f"{facts.name}-{replica}", "place": facts.place, "pool": facts.name}
+        same["evidence"] = built.energy_evidence
+        left_s = part.time_s
+        phases = (
+            ("prefill", share * spans.prefill, spans.prefill_j),
+            ("decode", share * (1.0 - spans.prefill), spans.energy_j - spans.prefill_j),
+        )
+        for phase, of_phase, phase_j in phases:
+            time_s = float(np.sum(spans.time_s * of_phase))
+            energy_j = phase_j * share
+            left_s -= time_s
+            yield row(
+                part,
+                **same,
+                state="busy",
+                phase=phase,
+                time_s=time_s,
+                it_energy_j=float(np.sum(energy_j)),
+                energy_j=float(np.sum(energy_j)) * grid.pue,
+                co2_g=float(np.sum(energy_j * intensity)) * grid.pue,
+                flop=float(np.sum(spans.flop * of_phase)),
+                bytes=float(np.sum(spans.bytes * of_phase)),
+            )
+        if (pool, replica) in machines.stays:
+            away = list(_away(system, pool, machines.stays[pool, replica], part))
+            left_s -= sum(values["time_s"] for values in away)
+            for values in away:
+                yield row(part, **(same | values))
+        yield row(part, **same, state="idle", phase="idle", time_s=left_s)
+
+
+def loading_w(system: System, pool: int) -> float:
+    """Watts of a replica that loads its model, beside what its host draws at rest with a model loaded."""
+    built = system.pools[pool]
+    assert built.device is not None
+    return built.spec.tensor_parallel * loading_above_idle_w(built.device)
+
+
+def _away(system: System, pool: int, stays: Stays, part: Part) -> Iterator[dict[str, Any]]:
+    """Seconds and joules of a replica without its model, and of loading it."""
+    grid = system.grid(system.pools[pool].plan.facts.place)
+    inside_s = part.overlap_s(stays.start_s, stays.end_s)
+    yield {"state": "off", "phase": "idle", "time_s": float(np.sum(inside_s[stays.state == OFF]))}
+    loading = stays.state == LOADING
+    energy_j = loading_w(system, pool) * inside_s[loading]
+    intensity = grid.carbon_g_per_j.mean(stays.start_s[loading], stays.end_s[loading])
+    yield {
+        "state": "loading",
+        "phase": "load",
+        "time_s": float(np.sum(inside_s[loading])),
+        "it_energy_j": float(np.sum(energy_j)),
+        "energy_j": float(np.sum(energy_j)) * grid.pue,
+        "co2_g": float(np.sum(energy_j * intensity)) * grid.pue,
+    }
