@@ -14,8 +14,9 @@ from typing import Any
 import pandas as pd
 
 from simulator.engine.build import System
+from simulator.engine.build.fleet import Host
 from simulator.engine.replication import Replication
-from simulator.metrics.facts import ClassFacts, PoolFacts, RunFacts, Window
+from simulator.metrics.facts import BatteryFacts, ClassFacts, PoolFacts, RunFacts, Window
 from simulator.metrics.summarise import summarise
 from simulator.metrics.window import window
 from simulator.physics.values import weakest
@@ -31,8 +32,8 @@ from simulator.workload.read_quality import files_of
 from simulator.workload.streams import uniform
 
 LEFT_OUT = (
-    "loading of models, faults, autoscaling and prefix caches (errs to low latency and energy, prefix caches to high)",
-    "radio tails after a transfer and the making of the hardware (errs to low energy and carbon)",
+    "faults, autoscaling and prefix caches (errs to low latency and energy, prefix caches to high)",
+    "radio tails after a transfer (errs to low energy)",
 )
 
 Progress = Callable[[int, int], None]  # replication, queries that came
@@ -124,8 +125,33 @@ def _facts(system: System, windows: list[Window]) -> RunFacts:
         link_evidence=weakest(kind for link in system.links for kind in link.evidence.values())
         if system.links
         else "measured",
-        left_out=LEFT_OUT,
+        left_out=(*LEFT_OUT, *_unknown_making(system)),
+        batteries=_batteries(system),
     )
+
+
+def _unknown_making(system: System) -> tuple[str, ...]:
+    """Whose making is in no gram, because nobody says what it emitted."""
+    unknown = dict.fromkeys(host.device.name for host in system.hosts if host.device.embodied_g is None)
+    names = [*unknown, *dict.fromkeys(pool.hosted.name for pool in system.pools if pool.hosted is not None)]
+    return (f"the making of {', '.join(names)} (errs to low carbon)",) if names else ()
+
+
+def _batteries(system: System) -> tuple[BatteryFacts, ...]:
+    """Machines with batteries, those of one pool or one entry of `hosts` together."""
+    groups: dict[str, list[Host]] = {}
+    for host in system.hosts:
+        if host.device.battery_j is not None:
+            groups.setdefault(host.name.rpartition("-")[0], []).append(host)
+    found = []
+    for name, group in groups.items():
+        homes = {host.name for host in group}
+        replicas = tuple(
+            f"{pool.plan.facts.name}-{i}" for pool in system.pools for i, home in enumerate(pool.homes) if home in homes
+        )
+        battery_j = group[0].devices * (group[0].device.battery_j or 0.0)
+        found.append(BatteryFacts(name, battery_j, tuple(host.name for host in group), replicas))
+    return tuple(found)
 
 
 def _pool_facts(pool: Any) -> PoolFacts:

@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simulator.engine.build import System
+from simulator.engine.loading import LOADING
 from simulator.engine.logs import Logs
-from simulator.running.machines import LOADING, Machines, loading_w
+from simulator.running.machines import Machines, loading_w
 from simulator.running.tables import escalations
 
 Floats = NDArray[np.float64]
@@ -34,9 +35,7 @@ def timeline(system: System, logs: Logs, calls: pd.DataFrame, machines: Machines
         facts = pool.plan.facts
         mine = (calls["pool"] == facts.name).to_numpy()
         own = [spans for (of_pool, _), spans in machines.spans.items() if of_pool == number]
-        busy_s = sum(
-            (_between(edges, spans.start_s, spans.time_s, np.ones_like(spans.time_s)) for spans in own), np.zeros(BINS)
-        )
+        busy_s = sum((_between(edges, s.start_s, s.time_s, np.ones_like(s.time_s)) for s in own), np.zeros(BINS))
         seqs_s = sum((_between(edges, spans.start_s, spans.time_s, spans.decode_seqs) for spans in own), np.zeros(BINS))
         watts = [np.divide(s.energy_j, s.time_s, out=np.zeros_like(s.time_s), where=s.time_s > 0) for s in own]
         drawn_j = sum(

@@ -43,7 +43,12 @@ TIMES = {
     "ledger": ["time_s"],
     "timeline": ["start_s", "width_s"],
 }
-WORTH = {"ledger": ["it_energy_j", "energy_j", "co2_g", "cost_usd"], "timeline": ["energy_j"]}
+WORTH = {
+    "ledger": ["it_energy_j", "energy_j", "co2_g", "cost_usd"],
+    "timeline": ["energy_j"],
+    "calls": ["energy_j"],
+    "queries": ["energy_j"],
+}
 
 
 @few
