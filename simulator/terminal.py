@@ -237,9 +237,9 @@ def _battery(line: BatteryLine) -> str:
     text = f"battery of {line.name}: {figure(100 * line.frac_per_h)} % an hour"
     if line.frac_per_query is not None:
         text += f", {figure(100 * line.frac_per_query)} % a query"
-    return text + (
-        "" if line.empty_after_s is None else f"; a full one is empty after {line.empty_after_s / 3600:.1f} h"
-    )
+    if line.empty_after_s is not None:
+        text += f"; a full one is empty after {line.empty_after_s / 3600:.1f} h"
+    return text
 
 
 def _pools(lines: Iterable[PoolLine]) -> Table:

@@ -169,8 +169,7 @@ def _present(edges: Floats, intervals: list[tuple[Floats, Floats, int]]) -> Floa
 
 def hosts(system: System, machines: Machines, part: Part) -> Iterator[dict[str, Any]]:
     """Rows of hosts: one for each state of rest that there was."""
-    pools = {home: pool.plan.facts.name for pool in system.pools for home in pool.homes}
-    shared = {host.name for host in system.hosts if sum(host.name in pool.homes for pool in system.pools) != 1}
+    owners = _owners(system)
     for host in system.hosts:
         grid = system.grid(host.place)
         rest = machines.rests[host.name]
@@ -191,7 +190,7 @@ def hosts(system: System, machines: Machines, part: Part) -> Iterator[dict[str, 
                 kind="host",
                 name=host.name,
                 place=host.place,
-                pool=None if host.name in shared else pools[host.name],
+                pool=owners.get(host.name),
                 state=state,
                 phase="idle",
                 time_s=time_s,
@@ -204,6 +203,15 @@ def hosts(system: System, machines: Machines, part: Part) -> Iterator[dict[str, 
             )
 
 
+def _owners(system: System) -> dict[str, str]:
+    """The pool of each host that is one pool's alone."""
+    guests: dict[str, list[str]] = {}
+    for pool in system.pools:
+        for home in dict.fromkeys(pool.homes):
+            guests.setdefault(home, []).append(pool.plan.facts.name)
+    return {home: names[0] for home, names in guests.items() if len(names) == 1}
+
+
 def _knows_bare(host: Host) -> bool:
     return host.device.bare_idle_w is not None
 
@@ -213,6 +221,7 @@ def embodied(system: System, part: Part) -> Iterator[dict[str, Any]]:
 
     Hosts of unknown making have none. (By time at work instead, as some accounts have it, an idle fleet would be free.)
     """
+    owners = _owners(system)
     for host in system.hosts:
         if host.device.embodied_g is None:
             continue
@@ -221,6 +230,7 @@ def embodied(system: System, part: Part) -> Iterator[dict[str, Any]]:
             kind="host",
             name=host.name,
             place=host.place,
+            pool=owners.get(host.name),
             state="held",
             phase="embodied",
             time_s=0.0,  # its seconds are in the rows above
