@@ -31,12 +31,11 @@ class Heat:
     It is asked at the start of each span, which says that work goes on, and told of rests.
     """
 
-    __slots__ = ("hot_until_s", "since_s", "thermal", "threshold", "turns_hot_s", "works", "x")
+    __slots__ = ("cold", "hot_until_s", "since_s", "thermal", "turns_hot_s", "works")
 
     def __init__(self, thermal: Thermal) -> None:
         self.thermal = thermal
-        self.threshold = thermal.hot
-        self.x = 0.0  # at `since_s`
+        self.cold = 1.0  # 1 - x at `since_s`: near the top x itself would lose its digits
         self.since_s = 0.0
         self.works = False
         self.turns_hot_s = inf  # of the work under way; -inf: it began hot
@@ -53,16 +52,17 @@ class Heat:
         if not self.works:
             return
         cool_s = self.thermal.cool_s
-        self.x = 1.0 - (1.0 - self.x) * exp(-max(time_s - self.since_s, 0.0) / cool_s)
+        self.cold *= exp(-max(time_s - self.since_s, 0.0) / cool_s)
         is_hot = time_s >= self.turns_hot_s
-        self.hot_until_s = time_s + cool_s * log(self.x / (RECOVERED * self.threshold)) if is_hot else -inf
+        self.hot_until_s = time_s + cool_s * log((1.0 - self.cold) / (RECOVERED * self.thermal.hot)) if is_hot else -inf
         self.works, self.since_s = False, time_s
 
     def _begin(self, time_s: float) -> None:
         cool_s = self.thermal.cool_s
-        self.x *= exp(-(time_s - self.since_s) / cool_s)
+        self.cold = 1.0 - (1.0 - self.cold) * exp(-(time_s - self.since_s) / cool_s)
         if time_s < self.hot_until_s:
             self.turns_hot_s = -inf
         else:
-            self.turns_hot_s = time_s + max(cool_s * log((1.0 - self.x) / (1.0 - self.threshold)), 0.0)
+            left_s = self.thermal.after_s + cool_s * log(self.cold) if self.cold > 0.0 else 0.0
+            self.turns_hot_s = time_s + max(left_s, 0.0)
         self.works, self.since_s = True, time_s

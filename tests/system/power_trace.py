@@ -39,7 +39,7 @@ def joules(system: System, logs: Logs, end_s: float, host: str) -> float:
     states = {guest: _states(logs, guest) for guest in guests}
     edges = {0.0, end_s}
     for guest in guests:
-        edges |= {min(t, end_s) for t, _ in states[guest]}
+        edges |= {min(max(t, 0.0), end_s) for t, _ in states[guest]}
         edges |= {t for work in spans[guest] for t in (work.start_s, work.end_s)}
     pieces = []
     for start_s, stop_s in pairwise(sorted(edges)):
