@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, inf, log
+
+Slowdown = Callable[[float], tuple[float, float]]  # time -> (factor on pass times, until when)
 
 RECOVERED = 0.9  # of the heat at which it turned hot: below that it is as fast as before
 
@@ -66,3 +69,13 @@ class Heat:
             left_s = self.thermal.after_s + cool_s * log(self.cold) if self.cold > 0.0 else 0.0
             self.turns_hot_s = time_s + max(left_s, 0.0)
         self.works, self.since_s = True, time_s
+
+
+def both(one: Slowdown, other: Slowdown) -> Slowdown:
+    """Two slowdowns at once."""
+
+    def slowdown(time_s: float) -> tuple[float, float]:
+        (a, until_a), (b, until_b) = one(time_s), other(time_s)
+        return a * b, min(until_a, until_b)
+
+    return slowdown

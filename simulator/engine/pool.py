@@ -9,10 +9,10 @@ from functools import partial
 from typing import NamedTuple
 
 from simulator.engine.clock import ATTEMPTS, Clock, once, tolerance_s
-from simulator.engine.heat import Heat, Thermal
+from simulator.engine.heat import Heat, Slowdown, Thermal, both
 from simulator.engine.job import Job
 from simulator.engine.loading import Loader, Loading
-from simulator.engine.replica import AWAY, Limits, Replica, ReplicaHooks, Slowdown
+from simulator.engine.replica import AWAY, Limits, Replica, ReplicaHooks
 from simulator.physics.step import StepModel
 from simulator.policies.core import Reported
 
@@ -254,16 +254,6 @@ def _let_rest(clock: Clock, plan: PoolPlan, replica: Replica, number: int, state
             tell(now)
 
     replica.rested = rested
-
-
-def both(one: Slowdown, other: Slowdown) -> Slowdown:
-    """Two slowdowns at once."""
-
-    def slowdown(time_s: float) -> tuple[float, float]:
-        (a, until_a), (b, until_b) = one(time_s), other(time_s)
-        return a * b, min(until_a, until_b)
-
-    return slowdown
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from simulator.engine.clock import Alarm, Clock, tolerance_s
 from simulator.engine.decodes import Decodes, Entry
+from simulator.engine.heat import Slowdown
 from simulator.engine.job import Job
 from simulator.engine.span import passes_after
 from simulator.physics.step import FOREVER, StepModel
@@ -40,9 +41,6 @@ class Limits:
     kv_tok: int | None = None
     block_tok: int = 16
     static: bool = False
-
-
-Slowdown = Callable[[float], tuple[float, float]]  # time -> (factor on pass times, until when)
 
 
 class ReplicaHooks(NamedTuple):

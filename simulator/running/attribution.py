@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from simulator.engine.build import System
 from simulator.engine.logs import Logs
-from simulator.running.machines import Drawn, Machines
+from simulator.running.drawn import Drawn
+from simulator.running.machines import Machines
 
 Floats = NDArray[np.float64]
 Columns = Mapping[str, NDArray[Any]]

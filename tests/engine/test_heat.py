@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from math import exp, fsum, inf, log
 
 import pytest
-from engine_examples import Affine, driven
+from engine_examples import Affine, driven, job
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stepping import Pass, Seq, Stepping, Wish
 
 from simulator.engine.clock import ARRIVAL, Clock, once
-from simulator.engine.heat import RECOVERED, Heat, Thermal
-from simulator.engine.pool import both
+from simulator.engine.heat import RECOVERED, Heat, Thermal, both
 from simulator.engine.replica import Limits, Replica, ReplicaHooks
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -43,10 +43,6 @@ class HotStepping(Stepping):
 
 def heated(wishes: list[Wish], steps: Affine, limits: Limits, thermal: Thermal) -> tuple[list[float], float]:
     """When each call was done at a replica on a device that heats, and its seconds at work."""
-    from functools import partial
-
-    from engine_examples import job
-
     clock, rows = Clock(), []
     jobs = [job(i, wish) for i, wish in enumerate(wishes)]
     nobody = lambda job, now: None  # noqa: E731

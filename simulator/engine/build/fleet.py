@@ -8,11 +8,11 @@ from statistics import NormalDist
 from typing import Any
 
 from simulator.engine.clock import ATTEMPTS
-from simulator.engine.heat import Thermal
+from simulator.engine.heat import Slowdown, Thermal
 from simulator.engine.job import Job
 from simulator.engine.loading import Loading
 from simulator.engine.pool import HostedPlan, PoolFacts, PoolPlan, Uniform
-from simulator.engine.replica import Limits, Slowdown
+from simulator.engine.replica import Limits
 from simulator.physics import values
 from simulator.physics.memory import kv_bytes_per_tok, usable_bytes, weight_bytes
 from simulator.physics.roofline import Roofline
@@ -43,12 +43,6 @@ class Host:
     def idle_w(self) -> float:
         """Watts drawn at rest with a model loaded."""
         return self.devices * (self.device.idle_w + self.device.host_idle_w)
-
-    @property
-    def bare_idle_w(self) -> float:
-        """Watts drawn at rest with no model loaded."""
-        bare_w = self.device.idle_w if self.device.bare_idle_w is None else self.device.bare_idle_w
-        return self.devices * (bare_w + self.device.host_idle_w)
 
 
 @dataclass(frozen=True)
