@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.metrics.registry import METRICS
-from simulator.records.summary import EnergyPart, Estimate, Held, PoolLine, Summary
+from simulator.records.summary import BatteryLine, EnergyPart, Estimate, Held, PoolLine, Summary
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,6 +35,7 @@ SHOWN = (
     "energy_j_per_correct",
     "cost_usd_per_query",
     "co2_g_per_query",
+    "co2_embodied_g_per_query",
 )
 HEADLINES = (
     "accuracy",
@@ -109,6 +110,8 @@ def render(summary: Summary, console: Console) -> None:
         if line.kv_tok is not None:
             text = f"KV cache of a replica of {line.pool}: {line.kv_tok:,} tok ({line.kv_origin})"
             console.print(text, markup=False, highlight=False)
+    for battery in summary.batteries:
+        console.print(_battery(battery), markup=False, highlight=False)
     console.print(f"limit: {summary.limit}", markup=False, highlight=False)
     if summary.left_out:
         console.print("left out: " + "; ".join(summary.left_out), markup=False, highlight=False)
@@ -227,6 +230,16 @@ def _limit_line(held: Held) -> str:
 def _energy(parts: Iterable[EnergyPart]) -> str:
     """Shares of the joules, largest first."""
     return ", ".join(f"{part.where} {part.phase} {100 * part.frac:.1f} %" for part in parts if part.frac >= 0.0005)
+
+
+def _battery(line: BatteryLine) -> str:
+    """What a phone's user wants to know."""
+    text = f"battery of {line.name}: {figure(100 * line.frac_per_h)} % an hour"
+    if line.frac_per_query is not None:
+        text += f", {figure(100 * line.frac_per_query)} % a query"
+    if line.empty_after_s is not None:
+        text += f"; a full one is empty after {line.empty_after_s / 3600:.1f} h"
+    return text
 
 
 def _pools(lines: Iterable[PoolLine]) -> Table:

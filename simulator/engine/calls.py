@@ -60,8 +60,8 @@ class Calls:
         self.pools: list[Pool | HostedPool] = [
             HostedPool(clock, pool, uniform, hooks)
             if isinstance(pool, HostedPlan)
-            else Pool(clock, pool, uniform, hooks, [log.append for log in spans])
-            for pool, spans in zip(plan.pools, logs.spans, strict=True)
+            else Pool(clock, pool, uniform, hooks, [log.append for log in spans], [log.append for log in states])
+            for pool, spans, states in zip(plan.pools, logs.spans, logs.states, strict=True)
         ]
         self.network = Network(clock, plan.links, logs, uniform)
         visits = logs.visits[1:] if plan.router else logs.visits

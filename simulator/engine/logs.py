@@ -44,6 +44,8 @@ TRANSFER_COLUMNS = {"start_s": "float64", "time_s": "float64", "bytes": "float64
 RADIO_COLUMNS = {"user": "int32", "start_s": "float64", "end_s": "float64"}
 VISIT_COLUMNS = {"start_s": "float64", "time_s": "float64"}
 
+STATE_COLUMNS = {"time_s": "float64", "state": "int8"}
+
 SPANS = dict.fromkeys(SPAN_COLUMNS, "float64")
 
 ANSWERED, CANCELLED, FAILED, OPEN = range(4)
@@ -70,12 +72,14 @@ class Words:
 class Logs:
     """The logs of a replication; `spans[pool][replica]`, `transfers` two a link (up, down).
 
+    `states[pool][replica]` are the moments at which its model's state changes: empty where it is always loaded;
     `radios` has one a link, of when its radio sent or received; `visits` one a station.
     """
 
     queries: Log
     calls: Log
     spans: Sequence[list[Log]]
+    states: Sequence[list[Log]]
     transfers: Sequence[Log]
     radios: Sequence[Log]
     visits: Sequence[Log]
@@ -88,6 +92,7 @@ class Logs:
             queries=Log(QUERY_COLUMNS),
             calls=Log(CALL_COLUMNS),
             spans=[[Log(SPANS) for _ in range(count)] for count in plan.replicas],
+            states=[[Log(STATE_COLUMNS) for _ in range(count)] for count in plan.replicas],
             transfers=[Log(TRANSFER_COLUMNS) for _ in range(2 * len(plan.links))],
             radios=[Log(RADIO_COLUMNS) for _ in plan.links],
             visits=[Log(VISIT_COLUMNS) for _ in plan.stations],
@@ -100,6 +105,7 @@ class Logs:
             self.queries,
             self.calls,
             *chain.from_iterable(self.spans),
+            *chain.from_iterable(self.states),
             *self.transfers,
             *self.radios,
             *self.visits,

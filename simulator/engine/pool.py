@@ -9,9 +9,11 @@ from functools import partial
 from typing import NamedTuple
 
 from simulator.engine.clock import ATTEMPTS, Clock, once, tolerance_s
+from simulator.engine.heat import Heat, Slowdown, Thermal, both
 from simulator.engine.job import Job
+from simulator.engine.loading import Loader, Loading
 from simulator.engine.rate_limit import RateLimit, RateLimiter
-from simulator.engine.replica import Limits, Replica, ReplicaHooks, Slowdown
+from simulator.engine.replica import AWAY, Limits, Replica, ReplicaHooks
 from simulator.physics.step import StepModel
 from simulator.policies.core import Reported
 
@@ -42,6 +44,8 @@ class PoolPlan:
     dispatch: str = "least-tokens"
     max_queue: int | None = None
     slowdown: Slowdown | None = None
+    thermal: Thermal | None = None
+    loading: Loading | None = None
 
 
 class Hooks(NamedTuple):
@@ -57,10 +61,20 @@ class Pool:
     """Replicas of one model. `dispatch` chooses among those that are live; equals go to the lowest index.
 
     A call's load is its prompt plus the mean output of the calls that the pool has finished so far: no router knows the
-    length of an answer before it is given. `logs` has one appender of span rows for each replica.
+    length of an answer before it is given. Nor does it know whose model is loaded, but a shared queue wakes a replica
+    without its model only where no other has room. `logs` has one appender of span rows for each replica, `states` one
+    of its model's states.
     """
 
-    def __init__(self, clock: Clock, plan: PoolPlan, uniform: Uniform, hooks: Hooks, logs: Sequence[Append]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        plan: PoolPlan,
+        uniform: Uniform,
+        hooks: Hooks,
+        logs: Sequence[Append],
+        states: Sequence[Append] = (),
+    ) -> None:
         self.clock = clock
         self.facts, self.place = plan.facts, plan.facts.place
         self.limits = plan.limits
@@ -75,6 +89,9 @@ class Pool:
             )
             for log in logs
         ]
+        if plan.thermal is not None or plan.loading is not None:
+            for i, replica in enumerate(self.replicas):
+                _let_rest(clock, plan, replica, i, states)
         if self.shared is not None:
             for i, replica in enumerate(self.replicas):
                 replica.waiting = self.shared
@@ -171,8 +188,9 @@ class Pool:
             max(tied, key=lambda r: (-r.joined[-1].priority, r.joined[-1].order)).wake(now)
 
     def _by_load(self) -> list[Replica]:
-        """Live replicas, least load first, then lowest index."""
-        return [self.replicas[i] for _, i in sorted((self.load_tok[i], i) for i in self.live)]
+        """Live replicas, least load first, then lowest index; last those without their model."""
+        load_tok, replicas = self.load_tok, self.replicas
+        return [replicas[i] for *_, i in sorted((replicas[i].passes == AWAY, load_tok[i], i) for i in self.live)]
 
     def _wake_all(self, now: float) -> None:
         """The head of the queue is another: see who has room for it."""
@@ -220,6 +238,23 @@ class Pool:
 
     def _own(self, job: Job) -> int:
         return self.live[job.life.user % len(self.live)]
+
+
+def _let_rest(clock: Clock, plan: PoolPlan, replica: Replica, number: int, states: Sequence[Append]) -> None:
+    """Give a replica what follows from its rests: heat that goes, a model that is unloaded."""
+    told: list[Callable[[float], None]] = []
+    if plan.thermal is not None:
+        heat = Heat(plan.thermal)
+        replica.slowdown = heat.slowdown if plan.slowdown is None else both(heat.slowdown, plan.slowdown)
+        told.append(heat.rested)
+    if plan.loading is not None:
+        told.append(Loader(clock, plan.loading, replica, number, states[number]).rested)
+
+    def rested(now: float) -> None:
+        for tell in told:
+            tell(now)
+
+    replica.rested = rested
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,12 @@ from typing import NamedTuple
 
 from simulator.engine.clock import Alarm, Clock, tolerance_s
 from simulator.engine.decodes import Decodes, Entry
+from simulator.engine.heat import Slowdown
 from simulator.engine.job import Job
 from simulator.engine.span import passes_after
 from simulator.physics.step import FOREVER, StepModel
 
-IDLE, BETWEEN = 0, -1  # values of `passes` while no span is under way: at rest, and while one ends
+IDLE, BETWEEN, AWAY = 0, -1, -2  # `passes` while no span is under way: at rest, while one ends, without its model
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,6 @@ class Limits:
     kv_tok: int | None = None
     block_tok: int = 16
     static: bool = False
-
-
-Slowdown = Callable[[float], tuple[float, float]]  # time -> (factor on pass times, until when)
 
 
 class ReplicaHooks(NamedTuple):
@@ -57,7 +55,8 @@ class Replica:
     """A queue and a batch, driven by one alarm; `log` takes a row of `SPAN_COLUMNS` a span.
 
     `waiting` may be replaced by a queue shared with other replicas; `pulled` is then told who was taken from it, and
-    `returned` who came back to it.
+    `returned` who came back to it. `rested` is told when work is over; `fetch` when a call waits while the model is not
+    in memory (`passes` is AWAY until `come_back`).
     """
 
     __slots__ = (  # more attributes than Python keeps quickly in a dictionary
@@ -69,6 +68,7 @@ class Replica:
         "chunks",
         "clock",
         "done",
+        "fetch",
         "first",
         "first_s",
         "gone",
@@ -86,6 +86,7 @@ class Replica:
         "prefilling",
         "pulled",
         "reserved_tok",
+        "rested",
         "returned",
         "running",
         "slowdown",
@@ -118,6 +119,8 @@ class Replica:
         self.waiting: deque[Job] = deque()
         self.pulled: Callable[[Job], None] | None = None
         self.returned: Callable[[Job, float], None] | None = None
+        self.rested: Callable[[float], None] | None = None
+        self.fetch: Callable[[float], None] | None = None
         self.alarm = Alarm(clock, self._ended)
 
         self.running = Decodes(limits.block_tok)
@@ -171,6 +174,13 @@ class Replica:
             self._begin(now, now)
         elif passes > 0 and self.seqs - len(self.joined) < self.max_seqs:
             self._cut(now)
+        elif passes == AWAY and self.fetch is not None:
+            self.fetch(now)
+
+    def come_back(self, now: float) -> None:
+        """The model is in memory again: see to the queue."""
+        self.passes = BETWEEN
+        self._begin(now, now)
 
     def cancel(self, job: Job, now: float) -> None:
         """Let go of `job` at the end of the pass under way; one that waits goes at once."""
@@ -225,6 +235,8 @@ class Replica:
         elif chunk:
             order = self.chunks[0][0].order
         else:
+            if self.rested is not None and self.passes != IDLE:
+                self.rested(now)
             self.passes = IDLE
             self.alarm.unset()  # of a span that ends as it begins: its only call was cancelled
             return

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simulator.metrics.facts import RunFacts, Window
-from simulator.records.summary import EnergyPart, PoolLine, Share
+from simulator.records.summary import BatteryLine, EnergyPart, PoolLine, Share
 from simulator.records.tables import TablesLike
 
 Floats = NDArray[np.float64]
@@ -87,6 +87,22 @@ def energy_parts(ledger: pd.DataFrame, offered: float) -> tuple[EnergyPart, ...]
     rows = zip(sums["where"], sums["phase"], sums["energy_j"], strict=True)
     parts = [EnergyPart(name, phase, float(j) / offered, float(j) / total) for name, phase, j in rows if j > 0]
     return tuple(sorted(parts, key=lambda part: -part.frac))
+
+
+def battery_lines(ledger: pd.DataFrame, facts: RunFacts, offered: float) -> tuple[BatteryLine, ...]:
+    """What machines with a battery take from it; a query's share is of one battery. Radios are not in it."""
+    inside = ledger[ledger["window"].to_numpy(bool)]
+    span_s = sum(window.end_s - window.start_s for window in facts.windows)
+    lines = []
+    for battery in facts.batteries:
+        on_it = (inside["kind"] == "host") & inside["name"].isin(battery.hosts)
+        on_it |= (inside["kind"] == "replica") & inside["name"].isin(battery.replicas)
+        used = float(inside.loc[on_it.to_numpy(bool), "it_energy_j"].sum()) / battery.battery_j  # so many batteries
+        if not span_s > 0:
+            continue
+        per_s = used / (span_s * len(battery.hosts))
+        lines.append(BatteryLine(battery.name, 3600 * per_s, 1 / per_s if per_s > 0 else None, _ratio(used, offered)))
+    return tuple(lines)
 
 
 def pool_lines(tables: TablesLike, queries: pd.DataFrame, facts: RunFacts) -> tuple[PoolLine, ...]:

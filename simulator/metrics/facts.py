@@ -40,6 +40,16 @@ class ClassFacts:
 
 
 @dataclass(frozen=True)
+class BatteryFacts:
+    """Machines that run on batteries of `battery_j` each: their names, and those of the replicas on them."""
+
+    name: str
+    battery_j: float
+    hosts: tuple[str, ...]
+    replicas: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class RunFacts:
     """A run: one window a replication, pools and classes by name, the limits of all queries, what the model leaves out.
 
@@ -54,3 +64,4 @@ class RunFacts:
     slos: tuple[SloSpec, ...] = ()
     link_evidence: Evidence = "assumed"
     left_out: tuple[str, ...] = field(default=())
+    batteries: tuple[BatteryFacts, ...] = ()

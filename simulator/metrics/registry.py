@@ -87,6 +87,15 @@ METRICS: dict[str, Metric] = {
         ),
         Metric("cost_usd_per_query", "cost per query", "USD", "lower", ("money",), "cost_usd", "offered", "both"),
         Metric("co2_g_per_query", "CO2e per query", "g", "lower", ("carbon",), "co2_g", "offered"),
+        Metric(
+            "co2_embodied_g_per_query",
+            "of which the hardware's making",
+            "g",
+            "lower",
+            ("carbon",),
+            "co2_embodied_g",
+            "offered",
+        ),
     )
 }
 
@@ -97,11 +106,13 @@ ABSENT = {
     "good": f"no limit on {', '.join(PER_QUERY)}",
     "energy_j": "energy is of the whole run",
     "co2_g": "carbon is of the whole run",
+    "co2_embodied_g": "carbon is of the whole run",
     "cost_usd": "cost is of the whole run",
 }
 UNKNOWN = {
     "energy_j": "a hosted pool's profile gives no energy_j_per_tok",
     "co2_g": "a place has no region in 'grid', or joules are unknown",
+    "co2_embodied_g": "no device's profile gives embodied_kg",
 }
 ZERO = {
     "with_item": "no query has an item",

@@ -45,9 +45,16 @@ class Sample:
         return column[~np.isnan(column)]
 
     def only(self, chosen: Flags) -> Sample:
-        """The sample of the queries `chosen`, as if they had been alone: totals of the whole run are left out."""
+        """The sample of the queries `chosen`: of the run's joules those attributed to them, no other totals of the run.
+
+        The window's joules are shared in proportion to what each query was attributed of all the run's.
+        """
         columns = {name: column[chosen] for name, column in self.columns.items() if name not in self.totals}
-        return Sample(columns, {"span_s": self.totals["span_s"]}, self.table[chosen], self.item[chosen])
+        totals = {"span_s": self.totals["span_s"]}
+        given_j = self.columns.get("attributed_j")
+        if given_j is not None and (whole_j := float(given_j.sum())) > 0:
+            totals["energy_j"] = self.totals["energy_j"] * float(given_j[chosen].sum()) / whole_j
+        return Sample(columns, totals, self.table[chosen], self.item[chosen])
 
 
 def sample(queries: pd.DataFrame, ledger: pd.DataFrame, window: Window, facts: RunFacts) -> tuple[Sample, pd.Series]:
@@ -55,10 +62,12 @@ def sample(queries: pd.DataFrame, ledger: pd.DataFrame, window: Window, facts: R
     queries = queries[queries["arrived_s"].to_numpy() >= window.start_s]
     inside = ledger[ledger["window"].to_numpy(bool)]
     own = inside[(inside["kind"] != "hosted").to_numpy(bool)]
+    making = (inside["phase"] == "embodied").to_numpy(bool)
     totals = {
         "span_s": max(0.0, window.end_s - window.start_s),
         "energy_j": float(inside["energy_j"].sum(skipna=False)),
         "co2_g": float(inside["co2_g"].sum(skipna=False)),
+        "co2_embodied_g": float(inside["co2_g"][making].sum()) if making.any() else float("nan"),
         "cost_usd": float(own["cost_usd"].sum()),
     }
     table, item = _items(queries, facts)
@@ -83,6 +92,7 @@ def _columns(queries: pd.DataFrame, table: NDArray[np.int64]) -> dict[str, Float
         "calls": queries["calls"].to_numpy(np.float64),
         "output_tok": np.where(finished, queries["output_tok"].to_numpy(np.float64), 0.0),
         "cost_usd": np.nan_to_num(queries["cost_usd"].to_numpy(np.float64)),
+        "attributed_j": queries["energy_j"].to_numpy(np.float64),
     }
     asked = table != NO_TABLE
     if asked.any():

@@ -8,7 +8,7 @@ from math import isnan
 import numpy as np
 import pandas as pd
 
-from simulator.metrics.breakdown import critical_path, energy_parts, pool_lines, what_limits
+from simulator.metrics.breakdown import battery_lines, critical_path, energy_parts, pool_lines, what_limits
 from simulator.metrics.evidence import Basis, bases, weakest
 from simulator.metrics.facts import RunFacts
 from simulator.metrics.intervals import interval, resample
@@ -52,6 +52,7 @@ def summarise(tables: TablesLike, facts: RunFacts) -> Summary:
         energy=energy_parts(tables.ledger, sum(one.total("offered") for one in samples)),
         pools=pool_lines(tables, inside, facts),
         left_out=facts.left_out,
+        batteries=battery_lines(tables.ledger, facts, sum(one.total("offered") for one in samples)),
     )
 
 

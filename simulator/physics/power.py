@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,13 +40,34 @@ def energy_above_idle_j(
     """Joules, beyond what they draw idle, of so many devices that work so long, multiply and move so much, (n,).
 
     `flop_per_s` is the peak of one device for these numbers. Idle watts are the host's, counted once whether it works
-    or not. A power below idle can only be a flaw of the profile and counts as idle.
+    or not; what the machine beside a device draws more while that works is in these joules. A power below idle can only
+    be a flaw of the profile and counts as idle.
     """
     seconds = np.where(time_s > 0, time_s, 1.0) * devices
     watts = busy_w(device, moved_bytes / (seconds * device.bandwidth_bytes_per_s), flop / (seconds * flop_per_s))
-    return devices * time_s * np.maximum(watts - device.idle_w, 0.0)
+    return devices * time_s * (np.maximum(watts - device.idle_w, 0.0) + device.host_active_w)
+
+
+def loading_above_idle_w(device: Device) -> float:
+    """Watts, beyond those of a loaded device at rest, of a device and its share of the machine while weights come in.
+
+    What works draws its floor; weights come too slowly to use the memory's bandwidth.
+    """
+    nothing = np.zeros(1)
+    return max(float(busy_w(device, nothing, nothing)[0]) - device.idle_w, 0.0) + device.host_active_w
+
+
+def keep_warm_s(load_w: float, load_s: float, loaded_w: float, bare_w: float) -> float:
+    """Seconds of rest after which a model had better be unloaded: when resting has cost as much as loading does.
+
+    Whoever waits so long pays at most twice what the best choice made with hindsight would have (ski rental). `load_w`
+    is drawn for `load_s` to load the model, `loaded_w` and `bare_w` at rest with and without it: inf where these are
+    the same. Source: arXiv 2605.23918, T* = P_load t_load / (P_loaded - P_bare).
+    """
+    return load_w * load_s / (loaded_w - bare_w) if loaded_w > bare_w else inf
 
 
 def power_evidence(device: Device) -> Evidence:
     """The weakest evidence of the numbers that make a device's power at work; fractions stand for the TDP too."""
-    return weakest(device.evidence[key] for key in ("idle_w", "active_power_frac", "memory_power_frac"))
+    beside = ("host_active_w",) if device.host_active_w else ()
+    return weakest(device.evidence[key] for key in ("idle_w", "active_power_frac", "memory_power_frac", *beside))

@@ -37,6 +37,7 @@ class Device:
     tdp_w: float
     idle_w: float
     host_idle_w: float
+    host_active_w: float
     price_usd_per_s: float
     load_bytes_per_s: float | None
     bare_idle_w: float | None

@@ -79,6 +79,16 @@ class PoolLine:
 
 
 @dataclass(frozen=True)
+class BatteryLine:
+    """What a run takes from a battery, as a mean over the window: a fraction of it an hour, and a query."""
+
+    name: str
+    frac_per_h: float
+    empty_after_s: float | None
+    frac_per_query: float | None
+
+
+@dataclass(frozen=True)
 class Summary:
     """All that a run says in numbers. `metrics` by key (`ttft_s.p95`); `classes` the same for each class, if several.
 
@@ -102,6 +112,7 @@ class Summary:
     energy: tuple[EnergyPart, ...]
     pools: tuple[PoolLine, ...]
     left_out: tuple[str, ...] = ()
+    batteries: tuple[BatteryLine, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON keeps it."""
@@ -122,6 +133,7 @@ class Summary:
                 "energy": tuple(EnergyPart(**part) for part in kept["energy"]),
                 "pools": tuple(PoolLine(**line) for line in kept["pools"]),
                 "left_out": tuple(kept["left_out"]),
+                "batteries": tuple(BatteryLine(**line) for line in kept.get("batteries", ())),
             }
         )
 

@@ -36,6 +36,7 @@ QUERIES = {
     "prompt_tok": "tokens of its prompt",
     "output_tok": "tokens of the accepted answer",
     "cost_usd": "dollars of all its calls at hosted pools",
+    "energy_j": "its share of all joules of the run",
 }
 CALLS = {
     "replication": "which repetition, from 0",
@@ -60,6 +61,7 @@ CALLS = {
     "score": "truth: how right the answer is",
     "confidence": "what the policy saw",
     "cost_usd": "dollars at a hosted pool",
+    "energy_j": "its share of its pool's joules",
     "accepted": "the user got this answer",
 }
 LEDGER = {
@@ -69,8 +71,8 @@ LEDGER = {
     "name": "which one",
     "place": "where it is",
     "pool": "whose it is, where it is one pool's",
-    "state": "on | idle | busy | loading | off | down",
-    "phase": "idle | prefill | decode | transfer | tail | decide | call",
+    "state": "of replicas idle | busy | loading | off; of hosts loaded | bare | metered | held; else on | busy",
+    "phase": "idle | prefill | decode | load | transfer | tail | decide | call | embodied",
     "time_s": "seconds in that state",
     "it_energy_j": "joules of the machine itself",
     "energy_j": "joules with the building's share (PUE)",

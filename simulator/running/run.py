@@ -14,25 +14,25 @@ from typing import Any
 import pandas as pd
 
 from simulator.engine.build import System
+from simulator.engine.build.fleet import Host
 from simulator.engine.replication import Replication
-from simulator.metrics.facts import ClassFacts, PoolFacts, RunFacts, Window
+from simulator.metrics.facts import BatteryFacts, ClassFacts, PoolFacts, RunFacts, Window
 from simulator.metrics.summarise import summarise
 from simulator.metrics.window import window
 from simulator.physics.link import time_evidence
 from simulator.physics.values import weakest
 from simulator.records.result import Result
 from simulator.records.tables import SCHEMA, Tables
-from simulator.running.ledger import drawn, ledger
+from simulator.running.attribution import attributed_j
+from simulator.running.ledger import ledger
+from simulator.running.machines import machines
 from simulator.running.tables import calls_table, queries_table
 from simulator.running.timeline import timeline
 from simulator.spec.load import profiles_used
 from simulator.workload.read_quality import files_of
 from simulator.workload.streams import uniform
 
-LEFT_OUT = (
-    "loading of models, faults, autoscaling and prefix caches (errs to low latency and energy, prefix caches to high)",
-    "the making of the hardware (errs to low energy and carbon)",
-)
+LEFT_OUT = ("faults, autoscaling and prefix caches (errs to low latency and energy, prefix caches to high)",)
 
 Progress = Callable[[int, int], None]  # replication, queries that came
 
@@ -70,22 +70,21 @@ def _replicate(system: System, number: int, progress: Progress | None) -> tuple[
     logs = one.run(None if progress is None else lambda came: progress(number, came))
     end_s = one.end_s
     del one  # its lists are as large as the tables
-    metered = {
-        (pool, replica): drawn(system, pool, log)
-        for pool, spans in enumerate(logs.spans)
-        for replica, log in enumerate(spans)
-    }
+    worked = machines(system, logs, end_s)
     for spans in logs.spans:
         spans.clear()  # metered, they are told
     calls = calls_table(system, world, logs)
     queries = queries_table(system, world, logs, calls)
-    calls["accepted"] = calls["call"].isin(logs.queries.columns()["call"])
     seen = window(queries, end_s, system.scenario.spec.run.warmup_s)
+    account = ledger(system, logs, calls, worked, seen, end_s)
+    query = queries["query"].to_numpy()
+    calls["energy_j"], queries["energy_j"] = attributed_j(system, logs, worked, account, query, end_s)
+    calls["accepted"] = calls["call"].isin(logs.queries.columns()["call"])
     tables = {
         "queries": queries,
         "calls": calls,
-        "ledger": ledger(system, logs, calls, metered, seen, end_s),
-        "timeline": timeline(system, logs, calls, metered, end_s),
+        "ledger": account,
+        "timeline": timeline(system, logs, calls, worked, end_s),
     }
     for name, table in tables.items():
         table.insert(0, "replication", number)
@@ -122,8 +121,33 @@ def _facts(system: System, windows: list[Window]) -> RunFacts:
         },
         slos=spec.slo,
         link_evidence=weakest(time_evidence(link) for link in system.links) if system.links else "measured",
-        left_out=LEFT_OUT,
+        left_out=(*LEFT_OUT, *_unknown_making(system)),
+        batteries=_batteries(system),
     )
+
+
+def _unknown_making(system: System) -> tuple[str, ...]:
+    """Whose making is in no gram, because nobody says what it emitted."""
+    unknown = dict.fromkeys(host.device.name for host in system.hosts if host.device.embodied_g is None)
+    names = [*unknown, *dict.fromkeys(pool.hosted.name for pool in system.pools if pool.hosted is not None)]
+    return (f"the making of {', '.join(names)} (errs to low carbon)",) if names else ()
+
+
+def _batteries(system: System) -> tuple[BatteryFacts, ...]:
+    """Machines with batteries, those of one pool or one entry of `hosts` together."""
+    groups: dict[str, list[Host]] = {}
+    for host in system.hosts:
+        if host.device.battery_j is not None:
+            groups.setdefault(host.name.rpartition("-")[0], []).append(host)
+    found = []
+    for name, group in groups.items():
+        homes = {host.name for host in group}
+        replicas = tuple(
+            f"{pool.plan.facts.name}-{i}" for pool in system.pools for i, home in enumerate(pool.homes) if home in homes
+        )
+        battery_j = group[0].devices * (group[0].device.battery_j or 0.0)
+        found.append(BatteryFacts(name, battery_j, tuple(host.name for host in group), replicas))
+    return tuple(found)
 
 
 def _pool_facts(pool: Any) -> PoolFacts:

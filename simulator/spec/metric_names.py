@@ -22,6 +22,7 @@ METRIC_NAMES = (
     "energy_j_per_correct",
     "cost_usd_per_query",
     "co2_g_per_query",
+    "co2_embodied_g_per_query",
 )
 
 WITH_PERCENTILES = ("ttft_s", "tpot_s", "e2e_s", "queue_s")  # those with one value a query

@@ -158,6 +158,8 @@ class DeviceProfile(Achieved):
     """Watts with no model loaded; `idle_w` where it is not given."""
     host_idle_w: NonNegative = 0.0
     """Watts of the machine around one device (CPU, memory, fans), always drawn."""
+    host_active_w: NonNegative = 0.0
+    """Watts of the machine around one device while that device works, above `host_idle_w`."""
     load_gb_per_s: Positive | None = None
     """Speed at which weights come into its memory when a model is loaded."""
     interconnect_gb_per_s: Positive | None = None

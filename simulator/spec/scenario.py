@@ -127,6 +127,17 @@ class ChangeSpec(Spec):
     factor: Positive
 
 
+class MeasuredEnergySpec(Spec):
+    """Joules of a whole replica, all its devices together, for each token that it works on."""
+
+    prefill_j_per_tok: NonNegative
+    """Of prompt tokens."""
+    decode_j_per_tok: NonNegative
+    """Of generated tokens."""
+    scope: Literal["gpu", "rail", "host", "wall"]
+    """What the meter saw: the devices (gpu, rail), or the machine around them too (host, wall)."""
+
+
 class PoolSpec(Spec):
     """Replicas of one model on one kind of device; or a hosted API."""
 
@@ -166,7 +177,13 @@ class PoolSpec(Spec):
     max_queue: Annotated[int, Field(ge=0)] | None = None
     """Calls that may wait at a replica; more are refused."""
     slowdown: tuple[ChangeSpec, ...] = ()
-    """Factors on the time of a pass: thermal throttling, a noisy neighbour."""
+    """Factors on the time of a pass: a noisy neighbour, a hot room."""
+    unload_after_s: Positive | None = None
+    """A replica idle for so long unloads its model, and the next call waits until it is loaded; never, if not given."""
+    cold: bool = False
+    """Replicas begin without their model in memory."""
+    measured_energy: MeasuredEnergySpec | None = None
+    """Joules as metered while a replica works, instead of the device's power curve."""
     usd_per_h: NonNegative | None = None
     """Price of one device an hour; the device's where it is not given."""
     latency: Literal["recorded", "profile"] = "profile"
@@ -204,6 +221,8 @@ class PoolSpec(Spec):
         for key in ("requests_per_min", "tokens_per_min"):
             if self.hosted is None and getattr(self, key) is not None:
                 raise ValueError(f"{key!r} is of hosted pools")
+        if self.hosted is not None and (self.cold or self.unload_after_s or self.measured_energy):
+            raise ValueError("'unload_after_s', 'cold' and 'measured_energy' are of own replicas, not of a hosted API")
         return self
 
 

@@ -27,7 +27,7 @@ import simpy
 from simulator import build, load, run
 from simulator.engine.build import System
 from simulator.engine.replication import Replication
-from simulator.running.ledger import drawn
+from simulator.running.drawn import drawn
 from simulator.workload.streams import uniform
 from simulator.workload.traffic import World
 

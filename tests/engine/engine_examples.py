@@ -11,11 +11,12 @@ from typing import Any
 from stepping import Fate, Wish
 
 from simulator.engine.clock import ARRIVAL, TIMER, Clock, once
+from simulator.engine.heat import Slowdown
 from simulator.engine.job import Job
 from simulator.engine.life import Life
 from simulator.engine.plan import ClassPlan
 from simulator.engine.pool import Hooks, Pool, PoolFacts, PoolPlan
-from simulator.engine.replica import Limits, Replica, ReplicaHooks, Slowdown
+from simulator.engine.replica import Limits, Replica, ReplicaHooks
 from simulator.physics import values
 from simulator.physics.step import FOREVER, Meter, Spans, StepModel
 from simulator.physics.values import Device, Model

@@ -53,6 +53,7 @@ def queries_of(arrived_s, queue_s, service_s, **columns):
         "prompt_tok": 100,
         "output_tok": 10,
         "cost_usd": 0.0,
+        "energy_j": 0.0,
     }
     table = pd.DataFrame(made | columns, index=range(n))
     return table.astype(dict.fromkeys(["cls", "task", "fate", "reason", "pool"], "category"))
@@ -85,6 +86,7 @@ def calls_of(queries):
             "score": queries["score"],
             "confidence": queries["confidence"],
             "cost_usd": queries["cost_usd"],
+            "energy_j": 0.0,
             "accepted": queries["fate"] == "finished",
         }
     )

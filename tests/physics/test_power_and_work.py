@@ -60,3 +60,18 @@ def test_a_span_cut_in_two_draws_the_same():
     steps = Linear(device=DEVICE, model=MODEL, pass_s=1.0, decode_seq_s=0.0, context_tok_s=0.0, chunk_tok_s=0.0)
     for one, two in zip(steps.meter(whole), steps.meter(parts), strict=True):
         assert one.sum() == pytest.approx(two.sum(), rel=1e-12)
+
+
+def test_keep_warm_is_the_published_rule():
+    """arXiv 2605.23918: an H100 that loads in 45 s at 300 W had better be kept warm for 270 s."""
+    assert power.keep_warm_s(300.0, 45.0, 121.7, 71.8) == pytest.approx(270.0, abs=1.0)
+    assert power.keep_warm_s(300.0, 8.0, 121.7, 71.8) == pytest.approx(48.0, abs=0.2)
+    assert power.keep_warm_s(300.0, 45.0, 80.0, 80.0) == float("inf")
+
+
+def test_the_machine_beside_a_device_that_works_draws_more():
+    two, no = np.array([2.0]), np.array([0.0])
+    plain, beside = (
+        power.energy_above_idle_j(tiny_device(host_active_w=w), 3, 200.0, two, no, no)[0] for w in (0.0, 20.0)
+    )
+    assert beside - plain == pytest.approx(3 * 2 * 20)

@@ -7,6 +7,7 @@ from system_told import SITE, SLACK_S, Told, close
 from system_world import (
     ACTIVE,
     AIR,
+    BARE_W,
     BUSY_W,
     HEAD,
     HEAD_DIM,
@@ -27,14 +28,25 @@ from system_world import (
 
 def idle_watts_run_all_the_time_once(told: Told) -> None:
     for host in told.hosts:
-        close(told.rows("host", name=host)["it_energy_j"].sum(), (IDLE_W + HOST_IDLE_W) * told.end_s)
-        close(told.rows("host", name=host)["cost_usd"].sum(), USD_PER_H / 3600 * told.end_s)
+        rows = told.rows("host", name=host)
+        close(rows["time_s"].sum(), told.end_s)
+        for state, watts in (("loaded", IDLE_W), ("bare", BARE_W)):
+            rest = rows[(rows["state"] == state).to_numpy()]
+            close(rest["it_energy_j"], (watts + HOST_IDLE_W) * rest["time_s"])
+        if not any({"cold", "unload_after_s", "measured_energy"} & pool.keys() for pool in told.own.values()):
+            guests = {home for pool in told.system.pools for home in pool.homes}
+            watts = IDLE_W if host in guests else BARE_W
+            close(rows["it_energy_j"].sum(), (watts + HOST_IDLE_W) * told.end_s)
+        close(rows["cost_usd"].sum(), USD_PER_H / 3600 * told.end_s)
 
 
 def work_draws_its_watts_for_its_seconds(told: Told) -> None:
-    for pool in told.own:
+    for pool, spec in told.own.items():
         rows = told.rows("replica", pool=pool)
-        close(rows["it_energy_j"], np.where(rows["state"] == "busy", rows["time_s"] * BUSY_W, 0.0))
+        if "measured_energy" in spec:
+            rows = rows[(rows["state"] != "busy").to_numpy()]
+        works = rows["state"].isin(["busy", "loading"])
+        close(rows["it_energy_j"], np.where(works, rows["time_s"] * BUSY_W, 0.0))
 
 
 def the_timeline_has_the_joules_of_hosts_and_replicas(told: Told) -> None:

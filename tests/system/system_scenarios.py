@@ -25,6 +25,12 @@ changes = st.lists(
 ).map(lambda found: [{"from_s": from_s, "factor": factor} for from_s, factor in sorted(found)])
 
 
+meters = st.builds(
+    lambda scope: {"prefill_j_per_tok": 0.5, "decode_j_per_tok": 2.0, "scope": scope},
+    st.sampled_from(("gpu", "rail", "host", "wall")),
+)
+
+
 @st.composite
 def own_pools(draw: st.DrawFn, place: str) -> Scenario:
     return given_keys(
@@ -43,6 +49,9 @@ def own_pools(draw: st.DrawFn, place: str) -> Scenario:
         kv_tok=draw(maybe(st.sampled_from((80, 160)))),
         max_queue=draw(maybe(st.integers(0, 3))),
         slowdown=draw(changes),
+        unload_after_s=draw(maybe(st.sampled_from((0.25, 2.0)))),
+        cold=draw(maybe(st.booleans())),
+        measured_energy=draw(maybe(meters)),
     )
 
 

@@ -18,8 +18,9 @@ Simulate = Callable[..., Result]
 
 SOURCES = [{"kind": "assumed", "ref": "made for tests"}]
 TDP_W, BUSY_FRAC, IDLE_W, HOST_IDLE_W = 100.0, 0.75, 10.0, 5.0
+BARE_W, HOST_ACTIVE_W, LOAD_GB_PER_S = 4.0, 3.0, 8.0
 USD_PER_H = 3.6
-BUSY_W = TDP_W * BUSY_FRAC - IDLE_W  # above idle, whatever it does
+BUSY_W = TDP_W * BUSY_FRAC - IDLE_W + HOST_ACTIVE_W  # above idle, whatever it does, loading too
 BOX = {  # the same power in prefill and decode: joules are seconds at work times watts
     "kind": "edge",
     "family": "none",
@@ -29,7 +30,10 @@ BOX = {  # the same power in prefill and decode: joules are seconds at work time
     "peak_fp16_tflop_per_s": 10,
     "tdp_w": TDP_W,
     "idle_w": IDLE_W,
+    "bare_idle_w": BARE_W,
     "host_idle_w": HOST_IDLE_W,
+    "host_active_w": HOST_ACTIVE_W,
+    "load_gb_per_s": LOAD_GB_PER_S,
     "active_power_frac": BUSY_FRAC,
     "memory_power_frac": 0.0,
     "compute_power_frac": 0.0,
@@ -122,7 +126,7 @@ def slowed(value: Any, key: str = "") -> Any:
         return f"slow-{value}" if value in ("box", "api", "wire", "air", "pair") and key != "model" else value
     if key.endswith("per_s"):
         return value / SLOWER
-    if key.endswith(("_s", "_ms", "_us")) or key.startswith("time-") or key == "energy_j_per_tok":
+    if key.endswith(("_s", "_ms", "_us")) or key.startswith("time-") or key.endswith("j_per_tok"):
         return value * SLOWER
     return value
 

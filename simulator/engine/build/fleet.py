@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from simulator.engine.clock import ATTEMPTS
+from simulator.engine.heat import Slowdown, Thermal
 from simulator.engine.job import Job
+from simulator.engine.loading import Loading
 from simulator.engine.pool import HostedPlan, PoolFacts, PoolPlan, Uniform
 from simulator.engine.rate_limit import RateLimit
-from simulator.engine.replica import Limits, Slowdown
+from simulator.engine.replica import Limits
 from simulator.physics import values
 from simulator.physics.chance import lognormal
 from simulator.physics.memory import (
@@ -30,6 +33,8 @@ from simulator.spec.profiles import Evidence
 from simulator.spec.reader import Keys
 from simulator.spec.scenario import ChangeSpec, PoolSpec
 
+SEES_HOST = ("host", "wall")  # scopes of a meter that sees the machine around the devices too
+
 
 @dataclass(frozen=True)
 class Host:
@@ -44,7 +49,7 @@ class Host:
 
     @property
     def idle_w(self) -> float:
-        """Watts drawn whether it works or not."""
+        """Watts drawn at rest with a model loaded."""
         return self.devices * (self.device.idle_w + self.device.host_idle_w)
 
 
@@ -225,7 +230,16 @@ def _own(
     kv_tok, origin = memory
     limits = Limits(pool.max_seqs, pool.max_batched_tok, kv_tok, pool.block_tok, pool.batching == "static")
     facts = PoolFacts(name, index, model.name, host.place, pool.tier, pool.replicas)
-    plan = PoolPlan(facts, steps, limits, pool.dispatch, pool.max_queue, _slowdown(pool.slowdown))
+    plan = PoolPlan(
+        facts,
+        steps,
+        limits,
+        pool.dispatch,
+        pool.max_queue,
+        _slowdown(pool.slowdown),
+        _thermal(device),
+        _loading(scenario, name, device, model),
+    )
     return Built(
         plan,
         pool,
@@ -235,8 +249,35 @@ def _own(
         steps,
         kv_origin=origin,
         time_evidence=steps.time_evidence,
-        energy_evidence=steps.energy_evidence,
+        energy_evidence=_energy_evidence(pool, device, steps),
     )
+
+
+def _energy_evidence(pool: PoolSpec, device: Device, steps: StepModel) -> Evidence:
+    """Of a replica's joules at work: a meter that did not see the machine leaves that to the device's profile."""
+    measured = pool.measured_energy
+    if measured is None:
+        return steps.energy_evidence  # type: ignore[attr-defined, no-any-return]
+    sees_all = measured.scope in SEES_HOST or not device.host_active_w
+    return "measured" if sees_all else device.evidence["host_active_w"]
+
+
+def _thermal(device: Device) -> Thermal | None:
+    if device.throttle_after_s is None or device.throttle_factor == 1.0:
+        return None
+    return Thermal(device.throttle_after_s, device.throttle_factor, device.cool_s)
+
+
+def _loading(scenario: Scenario, name: str, device: Device, model: Model) -> Loading | None:
+    """Each device takes in its share of the weights. SpecError where its profile does not say how fast."""
+    pool = scenario.spec.fleet[name]
+    if pool.unload_after_s is None and not pool.cold:
+        return None
+    if device.load_bytes_per_s is None:
+        key = "cold" if pool.unload_after_s is None else "unload_after_s"
+        raise scenario.error(("fleet", name, key), f"device {device.name!r} has no load_gb_per_s: how long to load?")
+    load_s = weight_bytes(model, pool.weights or model.weights) / (pool.devices * device.load_bytes_per_s)
+    return Loading(load_s, inf if pool.unload_after_s is None else pool.unload_after_s, pool.cold)
 
 
 def _slowdown(changes: tuple[ChangeSpec, ...]) -> Slowdown | None:
