@@ -50,14 +50,15 @@ def serve(point: Point, device: Device) -> Served | None:
     need = memory.replica_need(model, point.weights, point.chunk_tok, point.seqs, point.split.tensor)
     free = memory.usable_bytes(device, point.split.devices) - need.total
     kv_tok = memory.kv_capacity_tok(model, free, point.seqs, point.split.tensor) if free > 0 else 0
-    if kv_tok < 1.2 * (point.prompt_tok + point.output_tok):
+    seats = min(point.seqs, int(kv_tok / ((1 + _SPREAD) * (point.prompt_tok + point.output_tok))))
+    if seats < 1:
         return None
     count = min(max(_ROUNDS * point.seqs, 24), max(_MOST_CALLS, point.seqs + 1))
-    jobs, spans = _run(point, steps, kv_tok, count)
+    jobs, spans = _run(point, steps, Limits(seats, point.chunk_tok, kv_tok), count)
     return _told(point, device, steps, jobs, spans)
 
 
-def _run(point: Point, steps: StepModel, kv_tok: int, count: int) -> tuple[list[Job], Log]:
+def _run(point: Point, steps: StepModel, limits: Limits, count: int) -> tuple[list[Job], Log]:
     """All calls, ended, and the spans of the replica."""
     clock, log = Clock(), Log(dict.fromkeys(SPAN_COLUMNS, "float64"))
     chance = stream(0, 0, "closed-loop")
@@ -73,7 +74,7 @@ def _run(point: Point, steps: StepModel, kv_tok: int, count: int) -> tuple[list[
             replica.submit(job, now)
 
     hooks = ReplicaHooks(first=lambda job, now: None, done=lambda job, now: submit(now), gone=lambda job, now: None)
-    replica = Replica(clock, steps, Limits(point.seqs, point.chunk_tok, kv_tok), log.append, hooks)
+    replica = Replica(clock, steps, limits, log.append, hooks)
     for _ in range(point.seqs):
         submit(0.0)
     clock.run()

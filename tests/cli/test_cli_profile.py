@@ -180,7 +180,7 @@ def test_check_finds_names_that_are_of_nothing(shell: Shell, box: Path) -> None:
     assert shell("profile", "new", "model", "mine").code == 0
     model = Path("profiles/models/mine.yaml")
     model.write_text(model.read_text().replace("weights: bf16", "weights: q9"))
-    assert ": weights: no weights 'q9' (one of bf16, fp16," in shell("profile", "check", model).err
+    assert ": weights: no 'q9' among the weights (one of bf16, fp16," in shell("profile", "check", model).err
 
 
 def test_check_finds_a_name_that_two_devices_have(shell: Shell, box: Path) -> None:
@@ -254,4 +254,4 @@ def test_a_quantisation_that_does_not_exist_is_told_with_those_that_do(shell: Sh
     said = shell("validate", "--build", "q9.yaml")
     assert said.code == 2
     assert said.err.startswith("q9.yaml:8:")
-    assert "no weights 'q9' (one of bf16, fp16," in said.err
+    assert "no 'q9' among the weights (one of bf16, fp16," in said.err

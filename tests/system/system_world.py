@@ -43,6 +43,11 @@ BOX = {  # the same power in prefill and decode: joules are seconds at work time
     "interconnect_gb_per_s": 50,
     "pass_overhead_ms": 0,
     "layer_overhead_us": 50,
+    "chunk_layer_overhead_us": 0,
+    "moe_layer_overhead_us": 0,
+    "kv_bandwidth_frac": 0.5,
+    "split_frac": 1,
+    "interconnect_frac": 1,
     "seq_overhead_us": 0,
 }
 LAYERS, HIDDEN, HEADS, KV_HEADS, HEAD_DIM, VOCAB = 16, 2048, 32, 8, 64, 32000

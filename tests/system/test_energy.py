@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from power_trace import joules, replayed
 from system_scenarios import scenarios
 from system_world import (
+    HEAD,
     ACTIVE,
     BARE_W,
     BUSY_W,
@@ -31,7 +32,7 @@ from simulator.physics.power import keep_warm_s
 from simulator.spec.errors import SpecError
 
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
-LOAD_S = 2 * ACTIVE["small"] / (LOAD_GB_PER_S * 1e9)  # 16 bits a parameter
+LOAD_S = 2 * (ACTIVE["small"] + 2 * HEAD) / (LOAD_GB_PER_S * 1e9)  # 16 bits a parameter
 ALWAYS = {"use": "always", "pool": "a"}
 
 
