@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.physics.memory import kv_local_and_global_bytes, weight_read_bytes
+from simulator.physics.memory import kv_copies, kv_local_and_global_bytes, weight_read_bytes
 from simulator.physics.power import energy_above_idle_j
 from simulator.physics.step import Meter, Spans
 from simulator.physics.values import Device, Model
@@ -51,10 +51,10 @@ def flop(model: Model, spans: Spans) -> Floats:
     return products + flop_per_pair(model, decode=True) * decodes + flop_per_pair(model) * prompts
 
 
-def moved_bytes(model: Model, weights: str, spans: Spans) -> Floats:
+def moved_bytes(model: Model, weights: str, spans: Spans, devices: int = 1) -> Floats:
     """Bytes of device memory that spans read and write, (n,): weights once a pass, KV of contexts, KV of new tokens.
 
-    Copies that a split over devices makes are left out.
+    Of all devices together, with the copies that a split over them makes.
     """
     tokens = spans.decode_seqs + spans.chunk_tok
     local, everywhere = kv_local_and_global_bytes(model)
@@ -67,12 +67,14 @@ def moved_bytes(model: Model, weights: str, spans: Spans) -> Floats:
             + _capped(spans, spans.chunk_past_tok, spans.chunk_tok, spans.chunk_tok * model.window_tok)
         )
     state = 2 * model.linear_state_bytes * spans.passes * spans.decode_seqs
-    return spans.passes * weight_read_bytes(model, weights, tokens) + kv + state
+    read = spans.passes * weight_read_bytes(model, weights, tokens, devices)
+    return read + kv * kv_copies(model, devices) + state
 
 
 def meter(device: Device, model: Model, devices: int, weights: str, spans: Spans) -> Meter:
     """What spans of this model drew on so many of these devices: the same for every step model, given its times."""
-    return Meter(energy_above_idle_j(device, devices, spans), flop(model, spans), moved_bytes(model, weights, spans))
+    energy_j = energy_above_idle_j(device, devices, spans)
+    return Meter(energy_j, flop(model, spans), moved_bytes(model, weights, spans, devices))
 
 
 def _seen(model: Model, spans: Spans, first: Floats, growth: Floats, queries: Floats) -> Floats:
