@@ -8,28 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.physics import memory, work
+from simulator.physics.split import Split
 from simulator.physics.values import Model
 from simulator.spec.architecture import parts
 
 Floats = NDArray[np.float64]
 
 _ACTIVATION_BYTES = 2.0
-
-
-class Split(NamedTuple):
-    """How a replica is split: each layer over `tensor` devices, layers over `pipeline` stages, experts over `expert`.
-
-    Experts are on the devices of the tensor split, each expert whole on one of them where `expert` is above 1.
-    """
-
-    tensor: int = 1
-    pipeline: int = 1
-    expert: int = 1
-
-    @property
-    def devices(self) -> int:
-        """Devices of one replica."""
-        return self.tensor * self.pipeline
 
 
 class Demand(NamedTuple):

@@ -8,6 +8,7 @@ import numpy as np
 
 from simulator.physics import work
 from simulator.physics.power import power_evidence
+from simulator.physics.split import Split
 from simulator.physics.step import FOREVER, GIVEN, Floats, Meter, Spans
 from simulator.physics.values import Device, Model, weakest
 from simulator.spec.base import NonNegative
@@ -76,8 +77,8 @@ class Linear:
 
     def meter(self, spans: Spans) -> Meter:
         """Energy above idle, FLOPs and bytes of spans."""
-        devices = self.tensor_parallel * self.pipeline_parallel
-        drawn = work.meter(self.device, self.model, devices, self.weights or self.model.weights, spans)
+        split = Split(self.tensor_parallel, self.pipeline_parallel, self.expert_parallel)
+        drawn = work.meter(self.device, self.model, split, self.weights or self.model.weights, spans)
         return drawn if self.pass_j is None else drawn._replace(energy_j=self._metered_j(spans))
 
     def _metered_j(self, spans: Spans) -> Floats:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.physics import memory, work
-from simulator.physics.demand import Split, demand
+from simulator.physics.demand import demand
 from simulator.physics.power import power_evidence
+from simulator.physics.split import Split
 from simulator.physics.step import FOREVER, GIVEN, Meter, Spans
 from simulator.physics.values import Device, Model, weakest
 from simulator.spec.architecture import parts
@@ -121,8 +122,8 @@ class Roofline:
 
     def meter(self, spans: Spans) -> Meter:
         """Energy above idle, FLOPs and bytes of spans."""
-        devices = self.tensor_parallel * self.pipeline_parallel
-        return work.meter(self.device, self.model, devices, self.weights or self.model.weights, spans)
+        split = Split(self.tensor_parallel, self.pipeline_parallel, self.expert_parallel)
+        return work.meter(self.device, self.model, split, self.weights or self.model.weights, spans)
 
     @property
     def time_evidence(self) -> Evidence:

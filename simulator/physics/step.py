@@ -15,7 +15,7 @@ GIVEN = {"given": True}
 """Metadata of the fields of a step model that `build` gives; the others are arguments in the scenario's `steps`.
 
 Every step model is a dataclass with the given fields `device: Device`, `model: Model`, `tensor_parallel`,
-`pipeline_parallel` and `expert_parallel` (devices, as in `demand.Split`), `weights: str | None` (None: the model's
+`pipeline_parallel` and `expert_parallel` (devices, as in `split.Split`), `weights: str | None` (None: the model's
 own), `max_batched_tok: int` and `max_seqs: int`, so that `cls(device=..., model=..., ..., **args)` makes any of them.
 Arguments that make no sense raise ValueError. `time_evidence` and `energy_evidence` say how well they are known.
 """

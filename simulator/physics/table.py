@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from simulator.physics import work
 from simulator.physics.power import power_evidence
+from simulator.physics.split import Split
 from simulator.physics.step import FOREVER, GIVEN, Meter, Spans
 from simulator.physics.values import Device, Model, weakest
 from simulator.spec.profiles import Evidence
@@ -112,8 +113,8 @@ class Table:
 
     def meter(self, spans: Spans) -> Meter:
         """Energy above idle, FLOPs and bytes of spans."""
-        devices = self.tensor_parallel * self.pipeline_parallel
-        return work.meter(self.device, self.model, devices, self.weights or self.model.weights, spans)
+        split = Split(self.tensor_parallel, self.pipeline_parallel, self.expert_parallel)
+        return work.meter(self.device, self.model, split, self.weights or self.model.weights, spans)
 
     @property
     def time_evidence(self) -> Evidence:

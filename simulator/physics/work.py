@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.physics.formats import format_of
-from simulator.physics.memory import kv_local_and_global_bytes, weight_read_bytes
+from simulator.physics.memory import kv_copies, kv_local_and_global_bytes, weight_read_bytes
 from simulator.physics.power import energy_above_idle_j
+from simulator.physics.split import Split
 from simulator.physics.step import Meter, Spans
 from simulator.physics.values import Device, Model
 from simulator.spec.architecture import latent_dims, parts
@@ -52,10 +53,10 @@ def flop(model: Model, spans: Spans) -> Floats:
     return products + flop_per_pair(model, decode=True) * decodes + flop_per_pair(model) * prompts
 
 
-def moved_bytes(model: Model, weights: str, spans: Spans) -> Floats:
+def moved_bytes(model: Model, weights: str, spans: Spans, devices: int = 1) -> Floats:
     """Bytes of device memory that spans read and write, (n,): weights once a pass, KV of contexts, KV of new tokens.
 
-    Copies that a split over devices makes are left out.
+    Of all devices together, with the copies that a split over them makes.
     """
     tokens = spans.decode_seqs + spans.chunk_tok
     local, everywhere = kv_local_and_global_bytes(model)
@@ -68,7 +69,8 @@ def moved_bytes(model: Model, weights: str, spans: Spans) -> Floats:
             + _capped(spans, spans.chunk_past_tok, spans.chunk_tok, spans.chunk_tok * model.window_tok)
         )
     state = 2 * model.linear_state_bytes * spans.passes * spans.decode_seqs
-    return spans.passes * weight_read_bytes(model, weights, tokens) + kv + state
+    read = spans.passes * weight_read_bytes(model, weights, tokens, devices)
+    return read + kv * kv_copies(model, devices) + state
 
 
 def achieved(device: Device, weights: str) -> tuple[float, float]:
@@ -86,11 +88,11 @@ def achieved(device: Device, weights: str) -> tuple[float, float]:
     return (peak, frac) if peak and frac else (device.peak_fp16_flop_per_s, device.prefill_frac)
 
 
-def meter(device: Device, model: Model, devices: int, weights: str, spans: Spans) -> Meter:
-    """What spans of this model drew on so many of these devices: the same for every step model, given its times."""
-    done, moved = flop(model, spans), moved_bytes(model, weights, spans)
+def meter(device: Device, model: Model, split: Split, weights: str, spans: Spans) -> Meter:
+    """What spans of a replica split so drew: the same for every step model, given its times."""
+    done, moved = flop(model, spans), moved_bytes(model, weights, spans, split.tensor)
     peak, _ = achieved(device, weights)
-    return Meter(energy_above_idle_j(device, devices, peak, spans.time_s, done, moved), done, moved)
+    return Meter(energy_above_idle_j(device, split.devices, peak, spans.time_s, done, moved), done, moved)
 
 
 def _seen(model: Model, spans: Spans, first: Floats, growth: Floats, queries: Floats) -> Floats:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from simulator.physics import values
-from simulator.physics.demand import Split
+from simulator.physics.split import Split
 from simulator.physics.values import Device, Model
 from simulator.spec.errors import SpecError
 from simulator.spec.library import Library

@@ -42,7 +42,10 @@ def use(point: Point, pass_s: float) -> tuple[float, float]:
     peak, _ = peak_of(point)
     bandwidth = point.device.bandwidth_gb_per_s * 1e9
     return (
-        min(float(work.moved_bytes(point.model, point.weights, spans)[0]) / (seconds * bandwidth), 1.0),
+        min(
+            float(work.moved_bytes(point.model, point.weights, spans, point.split.tensor)[0]) / (seconds * bandwidth),
+            1.0,
+        ),
         min(float(work.flop(point.model, spans)[0]) / (seconds * peak), 1.0),
     )
 

@@ -109,7 +109,15 @@ def _write_world(folder: Path, pools: Sequence[Pool], asked: Asked) -> None:
     """The scenario of these pools and this workload, with the profiles that it names."""
     files: dict[str, str] = {}
     assumed = [{"kind": "assumed", "ref": "not what is compared: only times are"}]
-    device = {"kind": "cpu", "family": "one-core", "engine": "any", "memory_gb": 8, "bandwidth_gb_per_s": 20, "peak_fp16_tflop_per_s": 0.1, "tdp_w": 10}
+    device = {
+        "kind": "cpu",
+        "family": "one-core",
+        "engine": "any",
+        "memory_gb": 8,
+        "bandwidth_gb_per_s": 20,
+        "peak_fp16_tflop_per_s": 0.1,
+        "tdp_w": 10,
+    }
     device |= {"idle_w": 1, "bandwidth_frac": 0.8}
     files["profiles/devices/one-core.yaml"] = to_yaml(
         {"name": "one-core", **device, "prefill_frac": 0.5, "sources": assumed}

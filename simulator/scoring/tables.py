@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from simulator.physics.demand import Split
+from simulator.physics.split import Split
 from simulator.scoring.points import Names, Point
 
 Row = Any

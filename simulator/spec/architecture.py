@@ -1,5 +1,6 @@
 """Parameters of a language model by part, counted from its architecture."""
 
+# ruff: noqa: D102 (what each key is stands in `profiles.ModelProfile`)
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -12,68 +13,68 @@ class Shape(Protocol):
     """What an architecture says of itself: a profile of a model, or the model as code reads it."""
 
     @property
-    def layers(self) -> int: ...  # noqa: D102
+    def layers(self) -> int: ...
     @property
-    def hidden(self) -> int: ...  # noqa: D102
+    def hidden(self) -> int: ...
     @property
-    def heads(self) -> int: ...  # noqa: D102
+    def heads(self) -> int: ...
     @property
-    def kv_heads(self) -> int: ...  # noqa: D102
+    def kv_heads(self) -> int: ...
     @property
-    def head_dim(self) -> int: ...  # noqa: D102
+    def head_dim(self) -> int: ...
     @property
-    def attention_gate(self) -> bool: ...  # noqa: D102
+    def attention_gate(self) -> bool: ...
     @property
-    def ffn(self) -> int: ...  # noqa: D102
+    def ffn(self) -> int: ...
     @property
-    def ffn_matrices(self) -> int: ...  # noqa: D102
+    def ffn_matrices(self) -> int: ...
     @property
-    def ffn_layers(self) -> int | None: ...  # noqa: D102
+    def ffn_layers(self) -> int | None: ...
     @property
-    def vocab(self) -> int: ...  # noqa: D102
+    def vocab(self) -> int: ...
     @property
-    def tied(self) -> bool: ...  # noqa: D102
+    def tied(self) -> bool: ...
     @property
-    def experts(self) -> int | None: ...  # noqa: D102
+    def experts(self) -> int | None: ...
     @property
-    def experts_per_tok(self) -> int | None: ...  # noqa: D102
+    def experts_per_tok(self) -> int | None: ...
     @property
-    def expert_ffn(self) -> int | None: ...  # noqa: D102
+    def expert_ffn(self) -> int | None: ...
     @property
-    def shared_ffn(self) -> int: ...  # noqa: D102
+    def shared_ffn(self) -> int: ...
     @property
-    def dense_layers(self) -> int: ...  # noqa: D102
+    def dense_layers(self) -> int: ...
     @property
-    def moe_every(self) -> int: ...  # noqa: D102
+    def moe_every(self) -> int: ...
     @property
-    def q_rank(self) -> int | None: ...  # noqa: D102
+    def q_rank(self) -> int | None: ...
     @property
-    def kv_rank(self) -> int | None: ...  # noqa: D102
+    def kv_rank(self) -> int | None: ...
     @property
-    def rope_dim(self) -> int | None: ...  # noqa: D102
+    def rope_dim(self) -> int | None: ...
     @property
-    def nope_dim(self) -> int | None: ...  # noqa: D102
+    def nope_dim(self) -> int | None: ...
     @property
-    def v_dim(self) -> int | None: ...  # noqa: D102
+    def v_dim(self) -> int | None: ...
     @property
-    def window_tok(self) -> int | None: ...  # noqa: D102
+    def window_tok(self) -> int | None: ...
     @property
-    def window_layers(self) -> int: ...  # noqa: D102
+    def window_layers(self) -> int: ...
     @property
-    def linear_layers(self) -> int: ...  # noqa: D102
+    def linear_layers(self) -> int: ...
     @property
-    def linear_layer_params(self) -> int | None: ...  # noqa: D102
+    def linear_layer_params(self) -> int | None: ...
 
 
 class Published(Shape, Protocol):
     """An architecture with the totals that its makers publish."""
 
     @property
-    def params_billion(self) -> float: ...  # noqa: D102
+    def params_billion(self) -> float: ...
     @property
-    def active_params_billion(self) -> float | None: ...  # noqa: D102
+    def active_params_billion(self) -> float | None: ...
     @property
-    def params_extra_billion(self) -> float: ...  # noqa: D102
+    def params_extra_billion(self) -> float: ...
 
 
 class Parts(NamedTuple):

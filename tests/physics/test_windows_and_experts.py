@@ -54,6 +54,14 @@ def test_latent_attention_decodes_on_the_latent_vectors():
     assert work.flop_per_pair(model, decode=True) == 2 * 128 * (512 + 64 + 512)
 
 
+def test_devices_move_their_copies_too():
+    s = spans(passes=3, decode_seqs=2, context_tok=10)
+    one = work.moved_bytes(FULL, "bf16", s)[0]
+    # one KV head on 4 devices: its 6 parameters a layer and its cache of 48 bytes a token three times more
+    more = 3 * (3 * 2 * 4 * 6) + 3 * 48 * (10 + 12 + 14 + 6)
+    assert work.moved_bytes(FULL, "bf16", s, 4)[0] == pytest.approx(one + more)
+
+
 def test_a_mixture_multiplies_the_experts_chosen_only():
     model = shipped("models", "mixtral-8x7b")
     used = work.flop_per_tok(model) + work.head_flop_per_tok(model)

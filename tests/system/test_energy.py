@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from power_trace import joules, replayed
 from system_scenarios import scenarios
 from system_world import (
-    HEAD,
     ACTIVE,
     BARE_W,
     BUSY_W,
+    HEAD,
     HOST_IDLE_W,
     IDLE_W,
     LOAD_GB_PER_S,

@@ -26,6 +26,20 @@ def built(folder: Path, fleet: str) -> System:
     return build(load(path))
 
 
+@pytest.mark.parametrize(
+    ("pool", "says"),
+    [
+        ("model: llama-3.1-8b, device: jetson-orin-nano-super, max_seqs: 4", "what helps: weights of 4 bits"),
+        ("model: llama-3.1-70b, device: jetson-orin-nano-super", "what helps: a smaller model"),
+        ("model: llama-3.1-70b, device: h100-sxm", "what helps: .*3 devices or more"),  # 141 GB of 70 each
+        ("model: llama-3.1-8b, device: h100-sxm, max_batched_tok: 800000", "what helps: fewer max_batched_tok"),
+    ],
+)
+def test_what_does_not_fit_says_what_would_help(tmp_path: Path, pool: str, says: str) -> None:
+    with pytest.raises(SpecError, match=says):
+        built(tmp_path, f"  a: {{{pool}}}\n")
+
+
 def kv_tok(system: System) -> list[int]:
     plans = [pool.plan for pool in system.pools]
     return [plan.limits.kv_tok or 0 for plan in plans if isinstance(plan, PoolPlan)]

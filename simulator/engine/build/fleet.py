@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from math import ceil, inf
 from typing import Any
 
 from simulator.engine.clock import ATTEMPTS
@@ -147,12 +147,8 @@ def _memory(
                 pool = fleet[name]
                 cache = kv_cache_bytes(models[name], kv_tok, pool.max_seqs, pool.tensor_parallel)
                 if cache > left:
-                    text = (
-                        f"{kv_tok} tokens do not fit: their {cache / 1e9:.3g} GB are {(cache - left) / 1e9:.3g} GB more"
-                    )
-                    raise scenario.error(
-                        ("fleet", name, "kv_tok"), f"{text} than {_what(host)} has left beside weights"
-                    )
+                    text = f"{kv_tok} tokens do not fit: their {_gb(cache)} are {_gb(cache - left)} more than"
+                    raise scenario.error(("fleet", name, "kv_tok"), f"{text} {_what(host)} has left beside weights")
                 left -= cache
                 found[name] = (kv_tok, "given")
         sharers = [name for name in guests if fleet[name].kv_tok is None]
@@ -160,7 +156,7 @@ def _memory(
             pool = fleet[name]
             kv_tok = kv_capacity_tok(models[name], left / len(sharers), pool.max_seqs, pool.tensor_parallel)
             if kv_tok < pool.block_tok:
-                text = f"no room for a KV cache: beside weights {_what(host)} has {left / 1e9:.3g} GB left"
+                text = f"no room for a KV cache: beside weights {_what(host)} has {_gb(left)} left"
                 raise scenario.error(("fleet", name, "model"), f"pool {name!r}: {text}")
             if name not in found or kv_tok < found[name][0]:
                 found[name] = (kv_tok, "derived from memory")
@@ -181,20 +177,24 @@ def _what(host: Host) -> str:
     return f"{host.devices} x {host.device.name!r}"
 
 
+def _gb(size_bytes: float) -> str:
+    return f"{size_bytes / 1e9:,.1f} GB"
+
+
 def _does_not_fit(pool: PoolSpec, model: Model, need: Need, left: float, room: float, host: Host) -> str:
     """By how much a replica is too large for its machine, and what would help."""
-    others = f" ({(room - left) / 1e9:.3g} of {room / 1e9:.3g} GB are taken by others)" if left < room else ""
     beside = need.activations + need.state
+    others = f" ({_gb(room - left)} of {_gb(room)} are taken by others)" if left < room else ""
     text = (
-        f"{need.weights / 1e9:.3g} GB of weights and {beside / 1e9:.3g} GB of activations do not fit in the"
-        f" {left / 1e9:.3g} GB that the engine may use on {_what(host)}{others}:"
-        f" {(need.total - left) / 1e9:.3g} GB short"
+        f"{_gb(need.weights)} of weights and {_gb(beside)} of activations do not fit in the {_gb(left)} that the engine"
+        f" may use on {_what(host)}{others}: {_gb(need.total - left)} short"
     )
-    small = weight_bytes(model, "q4_k_m")
-    helps = [f"weights: q4_k_m ({small / 1e9:.3g} GB)"] if small < need.weights else []
+    small = weight_bytes(model, "q4_k_m", pool.tensor_parallel)
+    helps = [f"weights of 4 bits (q4_k_m: {_gb(small)})"] if small < need.weights and small + beside < left else []
     helps += ["fewer max_batched_tok or max_seqs"] if need.weights < left else []
-    helps += ["more devices (tensor_parallel)"] if host.device.interconnect_bytes_per_s else []
-    return f"{text}; what helps: {', '.join(helps) or 'a smaller model, a device with more memory'}"
+    if host.device.interconnect_bytes_per_s and room > 0:
+        helps.append(f"{ceil(need.total / room * host.devices)} devices or more (tensor_parallel)")
+    return f"{text}; what helps: {', '.join(helps) or 'a smaller model, or a device with more memory'}"
 
 
 def _own(
