@@ -41,13 +41,9 @@ def use(point: Point, pass_s: float) -> tuple[float, float]:
     seconds = pass_s * point.split.devices
     peak, _ = peak_of(point)
     bandwidth = point.device.bandwidth_gb_per_s * 1e9
-    return (
-        min(
-            float(work.moved_bytes(point.model, point.weights, spans, point.split.tensor)[0]) / (seconds * bandwidth),
-            1.0,
-        ),
-        min(float(work.flop(point.model, spans)[0]) / (seconds * peak), 1.0),
-    )
+    moved = float(work.moved_bytes(point.model, point.weights, spans, point.split.tensor)[0])
+    done = float(work.flop(point.model, spans)[0])
+    return min(moved / (seconds * bandwidth), 1.0), min(done / (seconds * peak), 1.0)
 
 
 def fit_power(points: Sequence[Point], pass_s: Sequence[float]) -> Power:

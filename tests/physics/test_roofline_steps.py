@@ -15,8 +15,15 @@ from simulator.spec.architecture import parts
 H100 = Roofline(device=shipped("devices", "h100-sxm"), model=shipped("models", "llama-3.1-8b"), max_seqs=256)
 TWO_H100 = Roofline(device=H100.device, model=shipped("models", "llama-3.1-70b"), tensor_parallel=4, weights="fp8")
 ORIN = Roofline(device=shipped("devices", "jetson-agx-orin"), model=shipped("models", "llama-3.2-3b"), weights="awq-4")
+SPLIT = Roofline(device=H100.device, model=TWO_H100.model, tensor_parallel=2, pipeline_parallel=2, weights="fp8")
+EXPERTS = Roofline(device=H100.device, model=shipped("models", "qwen3-235b-a22b"), tensor_parallel=8, expert_parallel=8)
+LATENT = Roofline(device=H100.device, model=shipped("models", "deepseek-v3"), tensor_parallel=8, weights="fp8")
+LOCAL = Roofline(device=H100.device, model=shipped("models", "gemma-3-12b"))
+NPU = Roofline(
+    device=shipped("devices", "snapdragon-8-elite"), model=shipped("models", "llama-3.2-1b"), weights="w4a16"
+)
 MIXTRAL = Roofline(device=H100.device, model=shipped("models", "mixtral-8x7b"), weights="fp8")
-STEPS = [H100, TWO_H100, ORIN, MIXTRAL]
+STEPS = [H100, TWO_H100, ORIN, MIXTRAL, SPLIT, EXPERTS, LATENT, LOCAL, NPU]
 
 
 def pass_s(steps: Roofline, seqs: int, context: int, chunk: int, past: int, pairs: float) -> float:
@@ -27,12 +34,16 @@ def pass_s(steps: Roofline, seqs: int, context: int, chunk: int, past: int, pair
     eff = d.prefill_frac * (0.5 if t <= d.prefill_half_tok else t / (t + d.prefill_half_tok))
     kv = 2 * 2 * m.layers * m.kv_heads * m.head_dim
     used = parts(m).multiplied
-    linear_s = max(2 * used * t / (eff * d.peak_fp16_flop_per_s), (2 * used + kv * t) / bytes_per_s)
+    head = parts(m).head
+    multiplied = (used - head) * t + head * min(t, steps.max_seqs)  # the head for as many tokens as may decode
+    linear_s = max(2 * multiplied / (eff * d.peak_fp16_flop_per_s), (2 * used + kv * t) / bytes_per_s)
     attention_flop_per_s = d.attention_frac * d.peak_fp16_flop_per_s
     flop_per_pair = 4 * m.layers * m.heads * m.head_dim
-    decode_s = context * max(kv / bytes_per_s, flop_per_pair / attention_flop_per_s)
-    prefill_s = max(pairs * flop_per_pair / attention_flop_per_s, past * kv / bytes_per_s)
+    kv_per_s = d.kv_bandwidth_frac * d.bandwidth_bytes_per_s
+    decode_s = context * max(kv / kv_per_s, flop_per_pair / attention_flop_per_s)
+    prefill_s = max(pairs * flop_per_pair / attention_flop_per_s, past * kv / kv_per_s)
     overhead_s = d.pass_overhead_s + m.layers * d.layer_overhead_s + seqs * d.seq_overhead_s
+    overhead_s += m.layers * d.chunk_layer_overhead_s if chunk else 0.0
     return overhead_s + linear_s + decode_s + prefill_s
 
 
@@ -123,8 +134,8 @@ def test_devices_without_an_interconnect_cannot_share_a_model():
 
 
 def test_fp8_weights_multiply_at_the_fp8_peak():
-    slow = tiny_device(bandwidth_gb_per_s=1e-7)
-    fast = replace(slow, peak_fp8_flop_per_s=2 * slow.peak_fp16_flop_per_s)
+    slow = tiny_device(bandwidth_gb_per_s=4e-7)
+    fast = replace(slow, peak_fp8_flop_per_s=2 * slow.peak_fp16_flop_per_s, prefill_fp8_frac=slow.prefill_frac)
     by_peak = [Roofline(device=d, model=tiny_model(), weights="fp8").pace(0, 0, 100, 0, 0.0)[0] for d in (fast, slow)]
     assert by_peak[1] == pytest.approx(2 * by_peak[0], rel=1e-6)
 
