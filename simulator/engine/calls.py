@@ -102,7 +102,10 @@ class Calls:
         pool.outstanding_calls += 1
         pool.outstanding_tok += load
         if pool.place == life.place:
-            pool.submit(job, now)
+            if pool.request_s:
+                once(self.clock, now + pool.request_s, job.order, partial(self._taken, job))
+            else:
+                pool.submit(job, now)
         else:
             job.is_remote = True
             job.streams = output > 1 and (call.final or cls.at_once)  # a lone token is the whole answer
@@ -129,6 +132,13 @@ class Calls:
     # Answers come back
 
     def _at_pool(self, job: Job, now: float) -> None:
+        if request_s := self.pools[job.pool].request_s:
+            once(self.clock, now + request_s, job.order, partial(self._taken, job))
+        else:
+            self._taken(job, now)
+
+    def _taken(self, job: Job, now: float) -> None:
+        """A request has been read: it queues."""
         if job.wanted:
             self.pools[job.pool].submit(job, now)
         else:

@@ -36,13 +36,14 @@ class PoolFacts:
 
 @dataclass(frozen=True, slots=True)
 class PoolPlan:
-    """Own replicas: how they step, what bounds them, who gets a call."""
+    """Own replicas: how they step, what bounds them, who gets a call, and what a request takes before it queues."""
 
     facts: PoolFacts
     steps: StepModel
     limits: Limits
     dispatch: str = "least-tokens"
     max_queue: int | None = None
+    request_s: float = 0.0
     slowdown: Slowdown | None = None
     thermal: Thermal | None = None
     loading: Loading | None = None
@@ -77,6 +78,7 @@ class Pool:
     ) -> None:
         self.clock = clock
         self.facts, self.place = plan.facts, plan.facts.place
+        self.request_s = plan.request_s
         self.limits = plan.limits
         self.max_queue = plan.max_queue
         self.uniform = uniform
@@ -275,6 +277,7 @@ class HostedPool:
     def __init__(self, clock: Clock, plan: HostedPlan, uniform: Uniform, hooks: Hooks) -> None:
         self.clock = clock
         self.facts, self.place = plan.facts, plan.facts.place
+        self.request_s = 0.0  # in the time to its first token
         self.latency = plan.latency
         self.uniform = uniform
         self.hooks = hooks

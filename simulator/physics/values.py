@@ -58,6 +58,7 @@ class Device:
     expert_frac: float
     prefill_half_tok: float
     attention_frac: float
+    request_overhead_s: float
     pass_overhead_s: float
     layer_overhead_s: float
     chunk_layer_overhead_s: float

@@ -43,6 +43,7 @@ PRIORS: Mapping[str, Prior] = {
     "expert_frac": Prior(0.6, 0.6, 0.3, 0.1, 1.0),
     "attention_frac": Prior(0.25, 0.7, 0.3, 0.2, 1.0),
     "interconnect_frac": Prior(0.7, 0.3, 0.2, 0.1, 1.0),
+    "request_overhead_us": Prior(20_000.0, 1.5, 0.7, 0.3),
     "layer_overhead_us": Prior(50.0, 1.0, 0.7, 0.6),
     "chunk_layer_overhead_us": Prior(20.0, 1.2, 0.5, 0.3),
     "moe_layer_overhead_us": Prior(20.0, 1.0, 0.5, 0.3),
@@ -121,7 +122,7 @@ def predict(achieved: Achieved, points: Sequence[Point]) -> Floats:
 
 @dataclass(frozen=True)
 class _Terms:
-    asked: Floats  # (n, 14) in the order of Asked
+    asked: Floats  # (n, 16) in the order of Asked
     compute: NDArray[np.intp]  # (n,) which of KEYS is the fraction of its peak
 
 
@@ -143,6 +144,7 @@ def _parts(terms: _Terms, logs: Floats) -> dict[str, Floats]:
     moved = columns["bytes_s"] / at["bandwidth_frac"]
     computes = product + expert >= moved
     return {
+        "request": columns["requests"] * at["request_overhead_us"] * 1e-6,
         "layer": columns["layers"] * at["layer_overhead_us"] * 1e-6,
         "chunk_layer": columns["chunk_layers"] * at["chunk_layer_overhead_us"] * 1e-6,
         "moe_layer": columns["moe_layers"] * at["moe_layer_overhead_us"] * 1e-6,
@@ -172,6 +174,7 @@ def _slopes(terms: _Terms, logs: Floats) -> Floats:
     total = np.sum(list(part.values()), axis=0)
     slopes = np.zeros((len(total), len(KEYS)))
     for key, names, sign in (
+        ("request_overhead_us", ("request",), 1.0),
         ("layer_overhead_us", ("layer",), 1.0),
         ("chunk_layer_overhead_us", ("chunk_layer",), 1.0),
         ("moe_layer_overhead_us", ("moe_layer",), 1.0),

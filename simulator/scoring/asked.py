@@ -18,10 +18,14 @@ HALF_TOK = 64.0
 """`prefill_half_tok` of every engine: the curve of small passes is taken as one."""
 
 
+_WAIT = 0.5  # of a pass under way, on the mean, before a request can join
+
+
 class Asked(NamedTuple):
     """Terms of a point's time. Those in seconds are at the peaks of one device, over all its passes."""
 
     passes: float
+    requests: float
     layers: float
     chunk_layers: float
     doublings: float
@@ -52,8 +56,10 @@ def asked(point: Point) -> Asked | None:
     bytes_per_s = device.bandwidth_gb_per_s * 1e9
     link = (device.interconnect_gb_per_s or 1.0) * 1e9
 
-    prompt = point.quantity in ("prefill_s", "prompt_s")
-    tok = point.prompt_tok * (point.seqs if prompt else 0)
+    request = point.quantity == "ttft_s"
+    prompt = point.quantity in ("prefill_s", "prompt_s", "ttft_s")
+    prompts = 0 if not prompt else 1 if request else point.seqs
+    tok = point.prompt_tok * prompts
     passes = max(1.0, np.ceil(tok / point.chunk_tok))
     stages = min(split.pipeline, point.seqs) if not prompt else 1
     tokens = np.array([tok / passes if prompt else point.seqs / stages])
@@ -63,10 +69,10 @@ def asked(point: Point) -> Asked | None:
     local, everywhere = memory.kv_local_and_global_bytes(model)
     windowed = min(_context_tok(point), model.window_tok or np.inf) / max(_context_tok(point), 1.0)
     kv_bytes = (everywhere + local * windowed) * seen_tok / memory.kv_shards(model, split.tensor)
-    pairs = _pairs(model, point.prompt_tok) * (point.seqs if prompt else 0.0)
+    pairs = _pairs(model, point.prompt_tok) * prompts
     more, share_of_chunks = np.zeros(2), float(prompt)
     more_message_bytes = 0.0
-    if point.group.startswith("serving"):  # each token that decodes brings its share of prompts with it
+    if point.group.startswith("serving") and not request:  # each token that decodes brings its share of prompts with it
         tokens_more = point.seqs * point.prompt_tok / max(point.output_tok, 1.0)
         share_of_chunks = min(1.0, point.seqs / max(point.output_tok, 1.0))  # a prompt comes so often
         extra = demand(model, point.weights, split, np.array([tokens_more]), 0)
@@ -75,7 +81,8 @@ def asked(point: Point) -> Asked | None:
         more_message_bytes = float(extra.message_bytes[0])
     return Asked(
         passes=passes,
-        layers=passes * model.layers,
+        requests=float(request),
+        layers=(passes + (_WAIT if request else 0.0)) * model.layers,
         doublings=float(np.log2(split.tensor)),
         chunk_layers=passes * model.layers * share_of_chunks,
         moe_layers=passes * parts(model).moe_layers,

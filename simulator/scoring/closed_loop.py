@@ -6,6 +6,7 @@ from collections import deque
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.engine.clock import Clock
 from simulator.engine.job import Job
@@ -24,19 +25,21 @@ from simulator.workload.streams import stream
 
 _SPREAD = 0.1  # of lengths around their mean: benchmarks draw them, so that clients do not march in step
 _ROUNDS, _MOST_CALLS = 3, 6000
+_ROUNDS_OF_BENCHMARKS = 10
+"""Requests a client of InferenceMAX and vLLM's benchmark; those of the first round come all at once and count, too."""
 _CLASS = ClassPlan(ClassFacts("clients", "here", 0, None))
 
 
 class Served(NamedTuple):
-    """What clients saw once the first round was over, means; and what the devices did meanwhile."""
+    """What clients saw, means; and what the devices did once the first round was over."""
 
     ttft_s: float
     tpot_s: float
     power_w: float
     """Of all devices of the replica, without the host."""
     energy_j_per_tok: float
-    queued_frac: float
-    """Of the time to the first token: near 1 the loop is saturated, and TTFT is its queue."""
+    prompts_frac: float
+    """Of the time: passes with prompts. Where that is much, prompts wait for prompts, and the loop is saturated."""
 
 
 def serve(point: Point, device: Device) -> Served | None:
@@ -89,27 +92,29 @@ def _job(row: int, prompt_tok: int, output_tok: int) -> Job:
 
 def _told(point: Point, device: Device, steps: Roofline, jobs: list[Job], log: Log) -> Served:
     """Figures of the calls between the first round and the drain, and of the spans of that time."""
-    later = jobs[point.seqs :]
-    asked, started, first, done = (
-        np.array([getattr(job, name) for job in later]) for name in ("asked_s", "started_s", "first_s", "done_s")
-    )
-    output = np.array([job.output_tok for job in later])
+    asked, first, done = (np.array([getattr(job, name) for job in jobs]) for name in ("asked_s", "first_s", "done_s"))
+    ttft, tpot = first - asked, (done - first) / (np.array([job.output_tok for job in jobs]) - 1)
+    later = slice(point.seqs, None)
     columns = {name: np.asarray(values, np.float64) for name, values in log.columns().items()}
     start_s = columns.pop("start_s")
     spans = Spans(**columns)
-    until = asked.max() if len(later) > point.seqs else done.max()
-    inside = (start_s >= asked.min()) & (start_s + spans.time_s <= until)
+    inside = (start_s >= asked[later].min()) & (start_s + spans.time_s <= asked.max())
     if not inside.any():
         inside[:] = True
     kept = Spans(*(column[inside] for column in spans))
     idle_w = point.split.devices * device.idle_w
     joules = float(steps.meter(kept).energy_j.sum()) + idle_w * float(kept.time_s.sum())
     tokens = float((kept.decode_seqs * kept.passes).sum())
-    ttft = first - asked
     return Served(
-        ttft_s=float(np.mean(ttft)),
-        tpot_s=float(np.mean((done - first) / (output - 1))),
+        ttft_s=device.request_overhead_s + _over_rounds(ttft, point.seqs),
+        tpot_s=_over_rounds(tpot, point.seqs),
         power_w=joules / float(kept.time_s.sum()),
         energy_j_per_tok=joules / max(tokens, 1.0),
-        queued_frac=float(np.sum(started - asked) / max(np.sum(ttft), 1e-12)),
+        prompts_frac=float(kept.time_s[kept.chunk_tok > 0].sum() / kept.time_s.sum()),
     )
+
+
+def _over_rounds(each: NDArray[np.float64], clients: int) -> float:
+    """The mean over all rounds of a benchmark, from those simulated: the first, and what goes on."""
+    first, later = float(np.mean(each[:clients])), float(np.mean(each[clients:]))
+    return (first + (_ROUNDS_OF_BENCHMARKS - 1) * later) / _ROUNDS_OF_BENCHMARKS

@@ -33,6 +33,7 @@ GIVEN: Mapping[str, Mapping[str, float | int]] = {
     **dict.fromkeys(("llama.cpp", "mlc", "executorch", "tensorrt-edge"), _LOCAL),
     "genie": {**_LOCAL, "chunk_quantum_tok": 128},
 }
+_FEW = 8  # clients that hardly meet each other's prompts
 _NAMED = 5  # sources that a profile names
 _ENOUGH = 0.15  # points' worth of time that a number must stand for to be told at a level
 
@@ -61,7 +62,7 @@ class Fitted:
 
 def fitted(points: Sequence[Point]) -> Fitted:
     """All numbers of one engine from points of it: times first, then power by the measured times."""
-    timed = [point for point in points if point.quantity not in ("ttft_s", "power_w", "energy_j_per_tok")]
+    timed = [point for point in points if is_timed(point)]
     pass_s = {point.row: point.measured for point in points if point.quantity == "tpot_s"}
     metered = [point for point in points if point.quantity == "power_w" and point.row in pass_s]
     power: dict[Level, Power] = {}
@@ -69,6 +70,13 @@ def fitted(points: Sequence[Point]) -> Fitted:
         mine = [point for point in metered if level in levels_of(point)]
         power[level] = fit_power(mine, [pass_s[point.row] for point in mine])
     return Fitted(fit(timed), power)
+
+
+def is_timed(point: Point) -> bool:
+    """Whether times are fitted to a point: of those to the first token, to the ones that few clients see."""
+    if point.quantity == "ttft_s":
+        return point.seqs <= _FEW
+    return point.quantity not in ("power_w", "energy_j_per_tok")
 
 
 def told(achieved: Achieved, level: Level) -> dict[str, float]:
@@ -102,7 +110,7 @@ def _profile(name: str, engine: str, level: Level, made: Fitted, points: Sequenc
     repositories = sorted({point.source.split(" ")[0].rstrip(",") for point in points})
     refs = ", ".join(repositories[:_NAMED]) + (" and others" if len(repositories) > _NAMED else "")
     kind = "assumed" if level[0] == "engine" else "fitted"
-    count = sum(point.quantity not in ("ttft_s", "power_w", "energy_j_per_tok") for point in points)
+    count = sum(map(is_timed, points))
     devices = sorted({point.device.name for point in points})
     ref = f"{count} points of {', '.join(devices) if len(devices) < 6 else f'{len(devices)} devices'}: {refs}"
     sources: list[dict[str, Any]] = [{"kind": kind, "of": [*numbers, *power], "ref": ref}]

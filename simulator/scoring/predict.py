@@ -38,7 +38,7 @@ def with_kv(point: Point) -> Point:
 
 
 UNSATURATED = 0.3
-"""Fraction of the time to the first token that may be queueing."""
+"""Fraction of the time that passes with prompts may take."""
 
 
 def _served(point: Point, device: Device, quantities: Sequence[Quantity]) -> dict[Quantity, float]:
@@ -50,7 +50,7 @@ def _served(point: Point, device: Device, quantities: Sequence[Quantity]) -> dic
         "power_w": served.power_w,
         "energy_j_per_tok": served.energy_j_per_tok,
     }
-    if served.queued_frac < UNSATURATED:
+    if served.prompts_frac < UNSATURATED:
         told["ttft_s"] = served.ttft_s
     return {quantity: told[quantity] for quantity in quantities if quantity in told}
 

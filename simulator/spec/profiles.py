@@ -86,6 +86,8 @@ class Achieved(Profile):
     """Tokens up to which a pass reaches half of `prefill_frac`; t tokens beyond reach t / (t + this) of it."""
     attention_frac: Annotated[float, Field(gt=0, le=1)] | None = None
     """Achievable fraction of the fp16 peak in the attention of prompts."""
+    request_overhead_us: NonNegative | None = None
+    """Time of a request outside passes: HTTP, tokenising, scheduling. It holds up nobody else."""
     pass_overhead_ms: NonNegative | None = None
     """Fixed time of a pass, whatever the model: scheduler, sampling."""
     layer_overhead_us: NonNegative | None = None

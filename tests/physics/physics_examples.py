@@ -57,6 +57,7 @@ def tiny_device(**changes: Any) -> Device:
         "bandwidth_frac": 0.5,
         "prefill_frac": 0.5,
         "prefill_half_tok": 0.0,
+        "request_overhead_us": 0.0,
         "pass_overhead_ms": 0.0,
         "layer_overhead_us": 0.0,
         "chunk_layer_overhead_us": 0.0,

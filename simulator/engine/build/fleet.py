@@ -236,6 +236,7 @@ def _own(
         limits,
         pool.dispatch,
         pool.max_queue,
+        device.request_overhead_s,
         _slowdown(pool.slowdown),
         _thermal(device),
         _loading(scenario, name, device, model),
