@@ -72,7 +72,9 @@ def asked(point: Point) -> Asked | None:
     pairs = _pairs(model, point.prompt_tok) * prompts
     more, share_of_chunks = np.zeros(2), float(prompt)
     more_message_bytes = 0.0
-    if point.group.startswith("serving") and not request:  # each token that decodes brings its share of prompts with it
+    if (
+        point.group.startswith("serving") and not request and not point.is_median
+    ):  # each token that decodes brings its share of prompts with it
         tokens_more = point.seqs * point.prompt_tok / max(point.output_tok, 1.0)
         share_of_chunks = min(1.0, point.seqs / max(point.output_tok, 1.0))  # a prompt comes so often
         extra = demand(model, point.weights, split, np.array([tokens_more]), 0)

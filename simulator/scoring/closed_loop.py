@@ -35,6 +35,8 @@ class Served(NamedTuple):
 
     ttft_s: float
     tpot_s: float
+    pass_s: float
+    """Median over passes."""
     power_w: float
     """Of all devices of the replica, without the host."""
     energy_j_per_tok: float
@@ -108,6 +110,7 @@ def _told(point: Point, device: Device, steps: Roofline, jobs: list[Job], log: L
     return Served(
         ttft_s=device.request_overhead_s + _over_rounds(ttft, point.seqs),
         tpot_s=_over_rounds(tpot, point.seqs),
+        pass_s=_median(kept.time_s / kept.passes, kept.passes),
         power_w=joules / float(kept.time_s.sum()),
         energy_j_per_tok=joules / max(tokens, 1.0),
         prompts_frac=float(kept.time_s[kept.chunk_tok > 0].sum() / kept.time_s.sum()),
@@ -118,3 +121,10 @@ def _over_rounds(each: NDArray[np.float64], clients: int) -> float:
     """The mean over all rounds of a benchmark, from those simulated: the first, and what goes on."""
     first, later = float(np.mean(each[:clients])), float(np.mean(each[clients:]))
     return (first + (_ROUNDS_OF_BENCHMARKS - 1) * later) / _ROUNDS_OF_BENCHMARKS
+
+
+def _median(each: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
+    """The median of values that occur so often."""
+    order = np.argsort(each)
+    middle = np.searchsorted(np.cumsum(counts[order]), counts.sum() / 2)
+    return float(each[order][min(int(middle), len(each) - 1)])

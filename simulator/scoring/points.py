@@ -47,6 +47,8 @@ class Point:
     prompt_tok: float = 0.0
     output_tok: float = 1.0
     chunk_tok: int = 2048
+    is_median: bool = False
+    """Of passes: those that hold prompts, fewer than half, do not show in it; means do show them."""
     cause: str = ""
     """Why it may be far off, where the table says."""
 

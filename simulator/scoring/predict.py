@@ -46,7 +46,7 @@ def _served(point: Point, device: Device, quantities: Sequence[Quantity]) -> dic
     if served is None:
         return {}
     told: dict[Quantity, float] = {
-        "tpot_s": served.tpot_s,
+        "tpot_s": served.pass_s if point.is_median else served.tpot_s,
         "power_w": served.power_w,
         "energy_j_per_tok": served.energy_j_per_tok,
     }

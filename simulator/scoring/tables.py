@@ -130,7 +130,7 @@ def _mlenergy_v3(row: Row, names: Names) -> Iterator[Point]:
         "ml-energy/leaderboard@0cd52da", "", "", "serving", "tpot_s", row.itl_p50_ms / 1e3, device, "vllm", model,
         weights, kv_value_bytes=2.0, split=Split(tp, 1, tp if row.ep > 1 else 1),
         seqs=max(1, round(row.avg_batch_size)), prompt_tok=_TASK_PROMPT_TOK[row.task],
-        output_tok=row.avg_output_len, chunk_tok=8192,
+        output_tok=row.avg_output_len, chunk_tok=8192, is_median=True,
     )  # fmt: skip
     yield point
     energy = replace(point, group="energy")
