@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simulator.physics import values
+from simulator.physics.values import Device
 from simulator.records.files import write_text
 from simulator.scoring.achieved import Achieved, Level, fit, levels_of
 from simulator.scoring.points import Point, by_engine
 from simulator.scoring.power_fit import Power, fit_power
+from simulator.spec.library import ANY_ENGINE, Library
+from simulator.spec.profiles import EngineProfile, Source
 from simulator.spec.writer import to_yaml
 
 TITLES = {
@@ -54,6 +58,13 @@ class Fitted:
             if level in self.power:
                 found |= self.power[level]._asdict()
         return found
+
+    def device(self, point: Point, library: Library) -> Device:
+        """A point's device with these numbers, and with what is assumed of any engine where there are none."""
+        known = {**GIVEN[point.engine], **self.numbers(point)}
+        source = Source(kind="fitted", ref="points of others")
+        mine = EngineProfile(name="fitted", engine=point.engine, sources=(source,), **known)
+        return values.device(point.device, [mine, library.read("engines", ANY_ENGINE)])
 
     def level(self, point: Point) -> str:
         """The most particular level that anything of a point's device is fitted at."""

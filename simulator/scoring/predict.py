@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from simulator.physics import memory
 from simulator.physics.roofline import Roofline
@@ -77,12 +76,3 @@ def _chunks(total: int, chunk: int) -> Iterator[tuple[int, int]]:
     """Tokens done before, and taken, of each chunk of a prompt."""
     for past in range(0, total, chunk):
         yield past, min(chunk, total - past)
-
-
-def overlaid(device: Device, numbers: Mapping[str, float]) -> Device:
-    """A device with other achieved numbers, given as in profiles."""
-    base: dict[str, Any] = {
-        (key.removesuffix("_us") + "_s" if key.endswith("_us") else key): value * (1e-6 if key.endswith("_us") else 1.0)
-        for key, value in numbers.items()
-    }
-    return replace(device, **base)

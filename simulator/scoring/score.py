@@ -18,7 +18,7 @@ from simulator.physics.values import Device
 from simulator.records.scores import SCORES
 from simulator.scoring.engines import fitted
 from simulator.scoring.points import SERVED, Names, Point, Quantity, by_engine, device_under
-from simulator.scoring.predict import overlaid, predict
+from simulator.scoring.predict import predict
 from simulator.scoring.real import table
 from simulator.scoring.tables import read_points
 from simulator.spec.architecture import parts
@@ -108,10 +108,8 @@ def _left_out(
             continue
         made = fitted(others)
         for batch in _batches([point for point in points if fold(point) == key]):
-            base, _ = device_under(library, batch[0])
             level = made.level(batch[0])
-            layer = "" if level == "device" else level
-            yield Task(batch, setting, overlaid(base, made.numbers(batch[0])), layer)
+            yield Task(batch, setting, made.device(batch[0], library), "" if level == "device" else level)
 
 
 def _row_fold(point: Point) -> int:
