@@ -113,6 +113,8 @@ def render(summary: Summary, console: Console) -> None:
     for battery in summary.batteries:
         console.print(_battery(battery), markup=False, highlight=False)
     console.print(f"limit: {summary.limit}", markup=False, highlight=False)
+    for text in summary.extrapolated:
+        console.print(f"extrapolated: {text}", markup=False, highlight=False)
     if summary.left_out:
         console.print("left out: " + "; ".join(summary.left_out), markup=False, highlight=False)
 

@@ -64,4 +64,5 @@ class RunFacts:
     slos: tuple[SloSpec, ...] = ()
     link_evidence: Evidence = "assumed"
     left_out: tuple[str, ...] = field(default=())
+    extrapolated: tuple[str, ...] = ()
     batteries: tuple[BatteryFacts, ...] = ()

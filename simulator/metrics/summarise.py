@@ -52,6 +52,7 @@ def summarise(tables: TablesLike, facts: RunFacts) -> Summary:
         energy=energy_parts(tables.ledger, sum(one.total("offered") for one in samples)),
         pools=pool_lines(tables, inside, facts),
         left_out=facts.left_out,
+        extrapolated=facts.extrapolated,
         batteries=battery_lines(tables.ledger, facts, sum(one.total("offered") for one in samples)),
     )
 

@@ -73,6 +73,8 @@ class Device:
     memory_power_frac: float
     compute_power_frac: float
     evidence: EvidenceOf = field(repr=False)
+    extrapolated_from: str = ""
+    """The engine profile that stands in where nobody measured this device under its engine; empty where one did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,8 @@ def device(profile: DeviceProfile, layers: Sequence[EngineProfile] = ()) -> Devi
 
     `layers` are as from `Library.layers`.
     """
-    return _value(Device, profile, *layers)
+    known = profile.bandwidth_frac is not None or not layers or layers[0].device == profile.name
+    return replace(_value(Device, profile, *layers), extrapolated_from="" if known else layers[0].name)
 
 
 def model(profile: ModelProfile) -> Model:
@@ -218,5 +221,5 @@ def _value(cls: type[V], *profiles: Profile) -> V:
             is_quantity = isinstance(value, float) and factor != 1.0
             values[name] = value * factor if is_quantity else value
             evidence[name] = profile.evidence(key)
-    wanted = {f.name for f in fields(cls)} - {"evidence"}
+    wanted = {f.name for f in fields(cls)} - {"evidence", "extrapolated_from"}
     return cls(**{name: values[name] for name in wanted}, evidence={name: evidence[name] for name in wanted})

@@ -112,6 +112,8 @@ class Summary:
     energy: tuple[EnergyPart, ...]
     pools: tuple[PoolLine, ...]
     left_out: tuple[str, ...] = ()
+    extrapolated: tuple[str, ...] = ()
+    """Pools whose times rest on measurements of other devices, or on a grid carried on beyond its ends."""
     batteries: tuple[BatteryLine, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -133,6 +135,7 @@ class Summary:
                 "energy": tuple(EnergyPart(**part) for part in kept["energy"]),
                 "pools": tuple(PoolLine(**line) for line in kept["pools"]),
                 "left_out": tuple(kept["left_out"]),
+                "extrapolated": tuple(kept.get("extrapolated", ())),
                 "batteries": tuple(BatteryLine(**line) for line in kept.get("batteries", ())),
             }
         )

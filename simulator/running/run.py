@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +20,8 @@ from simulator.metrics.facts import BatteryFacts, ClassFacts, PoolFacts, RunFact
 from simulator.metrics.summarise import summarise
 from simulator.metrics.window import window
 from simulator.physics.link import time_evidence
+from simulator.physics.roofline import Roofline
+from simulator.physics.table import Table
 from simulator.physics.values import weakest
 from simulator.records.result import Result
 from simulator.records.tables import SCHEMA, Tables
@@ -122,8 +124,20 @@ def _facts(system: System, windows: list[Window]) -> RunFacts:
         slos=spec.slo,
         link_evidence=weakest(time_evidence(link) for link in system.links) if system.links else "measured",
         left_out=(*LEFT_OUT, *_unknown_making(system)),
+        extrapolated=tuple(_extrapolated(system)),
         batteries=_batteries(system),
     )
+
+
+def _extrapolated(system: System) -> Iterator[str]:
+    """Which pools' times are of devices or batches that nobody measured, and what stands in."""
+    for pool in system.pools:
+        name, steps = pool.plan.facts.name, pool.steps
+        if isinstance(steps, Roofline) and steps.device.extrapolated_from:
+            device = steps.device
+            yield f"{name}: nobody measured its engine on {device.name}; as engines/{device.extrapolated_from} says"
+        elif isinstance(steps, Table) and steps.outside == "extrapolate":
+            yield f"{name}: its table is carried on beyond its ends"
 
 
 def _unknown_making(system: System) -> tuple[str, ...]:
