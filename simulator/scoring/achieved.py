@@ -184,7 +184,12 @@ def seconds(terms: _Terms, logs: Floats) -> Floats:
 
 
 def _slopes(terms: _Terms, logs: Floats) -> Floats:
-    """Derivative of the logarithm of the time by that of each number, (n, len(KEYS))."""
+    """Derivative of the logarithm of the time by that of each number, (n, len(KEYS)); none where it is at its most."""
+    return np.where(logs > terms.most, 0.0, _shares(terms, logs))
+
+
+def _shares(terms: _Terms, logs: Floats) -> Floats:
+    """What part of the time each number makes, (n, len(KEYS)): below 0 where more of it takes less time."""
     part = _parts(terms, logs)
     total = np.sum(list(part.values()), axis=0)
     slopes = np.zeros((len(total), len(KEYS)))
@@ -206,7 +211,7 @@ def _slopes(terms: _Terms, logs: Floats) -> Floats:
     np.put_along_axis(slopes, terms.compute[:, None], product[:, None], axis=1)
     slopes[:, _AT[_ALL_PRODUCTS]] = product
     slopes[:, _AT["split_frac"]] = product * terms.asked[:, Asked._fields.index("doublings")]
-    return np.where(logs > terms.most, 0.0, slopes)
+    return slopes
 
 
 @dataclass(frozen=True)
@@ -268,7 +273,7 @@ def _weights(points: Sequence[Point]) -> Floats:
 
 def _support(layout: _Layout, terms: _Terms, theta: Floats) -> dict[Level, dict[str, float]]:
     """For how many points' worth of time each number of each level stands: the sum of its shares of their time."""
-    shares = np.abs(_slopes(terms, layout.logs(theta)))
+    shares = np.abs(_shares(terms, layout.logs(theta)))
     out: dict[Level, dict[str, float]] = {}
     for i, name in enumerate(layout.names):
         mine = (layout.rows == i).any(axis=1)

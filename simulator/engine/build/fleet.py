@@ -236,7 +236,7 @@ def _own(
         limits,
         pool.dispatch,
         pool.max_queue,
-        device.request_overhead_s,
+        device.request_overhead_s if pool.steps is None else 0.0,  # measured steps have it in them, or in a link
         _slowdown(pool.slowdown),
         _thermal(device),
         _loading(scenario, name, device, model),
