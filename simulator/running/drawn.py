@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engine.build import System
-from simulator.engine.build.fleet import SEES_HOST
+from simulator.engine.build.built import SEES_HOST
 from simulator.physics.power import prefill_share
 from simulator.physics.step import Spans
 from simulator.records.log import Log

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engine.build import System
-from simulator.engine.build.fleet import Host
+from simulator.engine.build.built import Host
 from simulator.engine.loading import LOADING, OFF
 from simulator.engine.logs import Logs
 from simulator.physics.power import loading_above_idle_w

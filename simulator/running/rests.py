@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engine.build import System
-from simulator.engine.build.fleet import SEES_HOST, Host
+from simulator.engine.build.built import SEES_HOST, Host
 from simulator.engine.loading import LOADED, OFF
 from simulator.records.log import Log
 from simulator.running.drawn import Drawn

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from simulator.engine.build import System
-from simulator.engine.build.fleet import Host
+from simulator.engine.build.built import Host
 from simulator.engine.replication import Replication
 from simulator.metrics.facts import BatteryFacts, ClassFacts, PoolFacts, RunFacts, Window
 from simulator.metrics.summarise import summarise

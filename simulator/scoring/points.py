@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Literal
 
 from simulator.physics import values
@@ -70,17 +69,9 @@ class Names:
     library: Library
     skipped: Counter[str] = field(default_factory=Counter)
 
-    @cached_property
-    def _devices(self) -> dict[str, str]:
-        return _index({name: self.library.read("devices", name).aliases for name in self.library.names("devices")})
-
-    @cached_property
-    def _models(self) -> dict[str, str]:
-        return _index({name: self.library.read("models", name).aliases for name in self.library.names("models")})
-
     def device(self, name: str) -> DeviceProfile | None:
         """The device that a table calls so."""
-        found = self._devices.get(name.lower())
+        found = self.library.known_as("devices", name)
         if found is None:
             self.skip(f"no profile of device {name}")
             return None
@@ -88,7 +79,7 @@ class Names:
 
     def model(self, name: str) -> Model | None:
         """The model that a table calls so."""
-        found = self._models.get(name.lower())
+        found = self.library.known_as("models", name)
         if found is None:
             self.skip(f"no profile of model {name}")
             return None
@@ -97,11 +88,6 @@ class Names:
     def skip(self, why: str) -> None:
         """Count a row that is not used."""
         self.skipped[why] += 1
-
-
-def _index(aliases: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Names of profiles by their aliases and by themselves, in lower case."""
-    return {each.lower(): name for name, others in aliases.items() for each in (*others, name)}
 
 
 def device_under(library: Library, point: Point) -> tuple[Device, str]:

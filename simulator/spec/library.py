@@ -47,7 +47,7 @@ class Library:
 
     dirs: tuple[Path, ...]
     _read: dict[tuple[Kind, str], Profile] = field(default_factory=dict, repr=False, compare=False)
-    _aliases: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    _aliases: dict[str, dict[str, str]] = field(default_factory=dict, repr=False, compare=False)
 
     def names(self, kind: Kind) -> list[str]:
         """Names of all profiles of a kind, sorted."""
@@ -67,13 +67,15 @@ class Library:
                     return file
         raise SpecError(self.missing(kind, name))
 
-    def model_of(self, name: str) -> str | None:
-        """The profile of the model that a published table calls so, whatever the case; None where none is known."""
-        if not self._aliases:
-            for profile in self.names("models"):
-                for alias in (profile, *self.read("models", profile).aliases):
-                    self._aliases.setdefault(alias.lower(), profile)
-        return self._aliases.get(name.lower())
+    def known_as(self, kind: Literal["devices", "models"], name: str) -> str | None:
+        """The profile of what published tables call so, whatever the case; None where none is known."""
+        if kind not in self._aliases:
+            names = self.names(kind)
+            profiles = [self.read(kind, each) for each in names]
+            self._aliases[kind] = {
+                alias.lower(): each.name for each in profiles for alias in (*each.aliases, each.name)
+            }
+        return self._aliases[kind].get(name.lower())
 
     def missing(self, kind: Kind, name: str) -> str:
         """What to say of a name that does not exist."""

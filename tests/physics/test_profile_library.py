@@ -152,7 +152,7 @@ def test_models_are_found_by_the_names_that_tables_use():
         "deepseek-ai/DeepSeek-R1-0528": "deepseek-r1", "llama2-70b": "llama-2-70b", "no such model": None,
     }  # fmt: skip
     shelf = library([])
-    assert {name: shelf.model_of(name) for name in names} == names
+    assert {name: shelf.known_as("models", name) for name in names} == names
 
 
 def test_every_model_has_weights_that_are_known():

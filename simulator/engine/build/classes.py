@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engine.build.fleet import Built
+from simulator.engine.build.built import Built
 from simulator.engine.plan import ClassPlan, Column
 from simulator.policies.core import ClassFacts
 from simulator.spec.errors import near

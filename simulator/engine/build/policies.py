@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.engine.build.built import Built, Host
 from simulator.engine.build.classes import BuiltClass
-from simulator.engine.build.fleet import Built, Host
 from simulator.engine.pool import Uniform
 from simulator.physics.price import call_usd
 from simulator.physics.step import Spans

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 
+from simulator.engine.build.built import Built, Host, signal
 from simulator.engine.build.classes import BuiltClass, classes
-from simulator.engine.build.fleet import Built, Host, fleet, signal
+from simulator.engine.build.fleet import fleet
 from simulator.engine.build.policies import policy
 from simulator.engine.plan import LinkPlan, Plan, StationPlan
 from simulator.physics import values
