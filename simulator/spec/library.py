@@ -71,7 +71,7 @@ class Library:
         """The profile of what published tables call so, whatever the case; None where none is known."""
         if kind not in self._aliases:
             names = self.names(kind)
-            profiles = [self.read(kind, each) for each in names]
+            profiles = [self.read("models", n) if kind == "models" else self.read("devices", n) for n in names]
             self._aliases[kind] = {
                 alias.lower(): each.name for each in profiles for alias in (*each.aliases, each.name)
             }
