@@ -85,7 +85,7 @@ def test_the_quickstart_holds_its_limit_and_needs_the_cloud_for_half() -> None:
 
 def test_one_gpu_holds_its_limit_at_the_rate_shipped_and_no_faster() -> None:
     assert metric("one-gpu", "ttft_s.p95") < 1.0
-    assert metric("one-gpu", "ttft_s.p95", "workload.chat.arrivals.rate_per_s=22") > 1.0
+    assert metric("one-gpu", "ttft_s.p95", "workload.chat.arrivals.rate_per_s=18") > 1.0
 
 
 def test_a_hot_phone_is_slower_by_the_factor_of_the_file() -> None:
@@ -127,7 +127,7 @@ def test_a_cascade_is_right_more_often_than_a_router_or_a_coin_and_slower() -> N
 
 def test_more_gpus_meet_the_bursts_and_idle_the_day_away() -> None:
     two, three = "fleet.gpu.replicas=2", "fleet.gpu.replicas=3"
-    assert metric("bursty-day", "ttft_s.p95", two) > 2.0 > metric("bursty-day", "ttft_s.p95", three)
+    assert metric("bursty-day", "ttft_s.p95", two) > 4.0 > metric("bursty-day", "ttft_s.p95", three)
     assert metric("bursty-day", "energy_j_per_query", three) > 2.5 * metric("bursty-day", "energy_j_per_query")
 
 
