@@ -179,8 +179,11 @@ def device(profile: DeviceProfile, layers: Sequence[EngineProfile] = ()) -> Devi
 
     `layers` are as from `Library.layers`.
     """
-    known = profile.bandwidth_frac is not None or not layers or layers[0].device == profile.name
-    return replace(_value(Device, profile, *layers), extrapolated_from="" if known else layers[0].name)
+    value = _value(Device, profile, *layers)
+    of_its_own = profile.bandwidth_frac is not None or not layers or layers[0].device == profile.name
+    if of_its_own or value.evidence["bandwidth_frac"] == "measured":
+        return value
+    return replace(value, extrapolated_from=layers[0].name)
 
 
 def model(profile: ModelProfile) -> Model:

@@ -114,7 +114,8 @@ class Library:
         engine = engine or device.engine
         named = [name for name in (f"{engine}-{device.name}", f"{engine}-{device.family}", engine) if self._has(name)]
         if not named:
-            raise SpecError(self.missing("engines", engine))
+            engines = sorted({self.read("engines", name).engine for name in self.names("engines")})
+            raise SpecError(near(engine, engines, " in engines"))
         return [self.read("engines", name) for name in dict.fromkeys([*named, ANY_ENGINE])]
 
     def _has(self, engine: str) -> bool:
