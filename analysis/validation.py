@@ -22,8 +22,8 @@ MOST_PLACES = 80  # lines of a Markdown table that a person still reads
 FITTED = (
     "The step and power models are formulas with a few constants: which share of its peaks a device reaches with an "
     "engine, seconds that a pass costs in any case, watts by load. They are fitted on measured rows: in each setting "
-    "only on the rows that it allows, and each row is predicted with the constants of its setting. An engine's constants "
-    "are fitted at three levels, of the engine, of families of devices and of devices, each drawn to the one above; "
+    "only on the rows that it allows, and each row is predicted with the constants of its setting. An "
+    "engine's constants are fitted at three levels, of the engine, of families of devices and of devices, each drawn to the one above; "
     "closed loops are then simulated in the engine."
 )
 ERRORS = (
