@@ -30,7 +30,7 @@ def found() -> tuple[list[Point], dict[str, int]]:
 
 def median_error(quantity: str, kind: str = "", group: str = "", every: int = 1) -> float:
     """Median of the absolute relative errors of what fits in memory."""
-    points = [p for p in found()[0] if p.quantity == quantity and p.group.startswith(group) and kind in ("", p.kind)]
+    points = [p for p in found()[0] if p.quantity == quantity and group in ("", p.group) and kind in ("", p.kind)]
     errors = []
     for point in points[::every]:
         told = predict(point, device_under(SHELF, point)[0], [point.quantity])
