@@ -28,20 +28,22 @@ def asked(device: str, place: str, **more: Any) -> Scenario:
     return scenario(
         {"use": "always", "pool": "pool"},
         {"pool": own(device=device, place=place)},
-        workload={"chat": chat(arrivals={"use": "constant", "rate_per_s": 0.1}, lengths=lengths, **more)},
-        links={"wan": {"between": ["here", "dc"], "profile": "wire"}},
+        workload={
+            "chat": chat(arrivals={"use": "constant", "rate_per_s": 0.1}, origin="home", lengths=lengths, **more)
+        },
+        links={"link": {"between": ["home", "site"], "profile": "wire"}},
         run={"queries": 4, "replications": 1},
     )
 
 
-@pytest.mark.parametrize("place", ["here", "dc"])
+@pytest.mark.parametrize("place", ["home", "site"])
 def test_a_request_overhead_delays_first_token_and_answer_by_itself(place: str, folder: Path):
     plain, late = (simulated(asked(device, place), folder).tables.queries for device in ("box", "late-box"))
     for column in ("ttft_s", "e2e_s"):
         assert (late[column] - plain[column]).tolist() == pytest.approx([OVERHEAD_S] * 4)
 
 
-@pytest.mark.parametrize("place", ["here", "dc"])
+@pytest.mark.parametrize("place", ["home", "site"])
 @pytest.mark.parametrize("patience", [{"call_timeout_s": 0.2}, {"abandon_s": 0.2}, {"timeout_s": 0.2}])
 def test_a_call_given_up_before_it_queues_is_accounted_once(place: str, patience: dict[str, float], folder: Path):
     question = asked("late-box", place, **patience)
