@@ -55,7 +55,7 @@ def read_points(folder: Path, names: Names) -> list[Point]:
 
 def _speed(row: Row, names: Names) -> Iterator[Point]:
     """One sequence: tokens a second of prompt and answer, measured apart (llama-bench), each from an empty context."""
-    if row.batch != "1" or row.n_devices != 1:
+    if str(row.batch) != "1" or row.n_devices != 1:
         return names.skip("measured_llm_speed: batches and several devices")
     engine = next((name for text, name in _ENGINES if text in row.engine), None)
     weights = _WEIGHTS.get(str(row.quant))
