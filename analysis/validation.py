@@ -22,9 +22,9 @@ MOST_PLACES = 80  # lines of a Markdown table that a person still reads
 FITTED = (
     "The step and power models are formulas with a few constants: which share of its peaks a device reaches with an "
     "engine, seconds that a pass costs in any case, watts by load. They are fitted on measured rows: in each setting "
-    "only on the rows that it allows, and each row is predicted with the constants of its setting. An "
-    "engine's constants are fitted at three levels, of the engine, of families of devices and of devices, each drawn to the one above; "
-    "closed loops are then simulated in the engine."
+    "only on the rows that it allows, and each row is predicted with the constants of its setting. An engine's "
+    "constants are fitted at three levels, of the engine, of families of devices and of devices, each drawn to the one "
+    "above; closed loops are then simulated in the engine."
 )
 ERRORS = (
     "The error of a row is (predicted - measured) / measured. The median and the 90th percentile (p90) are of its "

@@ -63,7 +63,7 @@ def asked(point: Point) -> Asked | None:
     passes = max(1.0, np.ceil(tok / point.chunk_tok))
     stages = min(split.pipeline, point.seqs) if not prompt else 1
     tokens = np.array([tok / passes if prompt else point.seqs / stages])
-    one = demand(model, point.weights, split, tokens, 1024)
+    one = demand(model, point.weights, split, tokens, 1 if request else point.seqs)
     small = 1.0 + np.minimum(1.0, HALF_TOK / tokens[0])
     seen_tok = 0.0 if prompt else point.seqs / stages * _context_tok(point)
     local, everywhere = memory.kv_local_and_global_bytes(model)

@@ -12,10 +12,10 @@ from simulator.physics.split import Split
 from simulator.scoring import achieved
 from simulator.scoring.achieved import KEYS, PRIORS, Achieved, fit
 from simulator.scoring.asked import HALF_TOK, asked
-from simulator.scoring.points import Point, device_under
-from simulator.scoring.predict import overlaid
+from simulator.scoring.points import Point
 from simulator.scoring.predict import predict as simulated
 from simulator.spec.library import library
+from simulator.spec.profiles import EngineProfile
 
 SHELF = library([])
 MODELS = {
@@ -37,10 +37,10 @@ def told_s(drawn: dict, point: Point) -> float:
 
 def stepped_s(drawn: dict, point: Point) -> float:
     """What the step model says with the same numbers on the device."""
-    device = replace(
-        overlaid(device_under(SHELF, point)[0], drawn), prefill_half_tok=HALF_TOK, pass_overhead_s=0.0,
-        chunk_quantum_tok=1,
-    )  # fmt: skip
+    sources = [{"kind": "assumed", "ref": "a test"}]
+    given = {"prefill_half_tok": HALF_TOK, "pass_overhead_ms": 0.0, "chunk_quantum_tok": 1}
+    mine = EngineProfile.model_validate({"name": "drawn", "engine": "drawn", **drawn, **given, "sources": sources})
+    device = values.device(point.device, [mine, SHELF.read("engines", "any")])
     return simulated(point, device, [point.quantity])[point.quantity]
 
 
@@ -51,9 +51,6 @@ def test_the_terms_of_a_decode_are_the_time_of_the_step_model(drawn, model, weig
     assert told_s(drawn, point) == pytest.approx(stepped_s(drawn, point), rel=1e-6)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the fit takes the head for up to 1024 tokens of a prompt, the step model for one"
-)
 @pytest.mark.parametrize("model", ["llama-3.2-1b", "qwen3-8b"])
 def test_the_terms_of_a_prompt_are_the_time_of_the_step_model(model):
     point = replace(ALONE, quantity="prefill_s", model=MODELS[model], prompt_tok=1024.0)

@@ -44,10 +44,10 @@ def score(
     write_scores(made.scores, out / "scores.csv")
     write_text(out / "validation.md", markdown(made.scores, BARS, in_markdown))
     write_text(out / "validation.html", page(made.scores, BARS, in_html))
-    for line in summary(made.scores, BARS).itertuples():
-        what = f"{line.group}: {line.quantity} {line.kind}".rstrip()
-        bar = f"  {line.verdict} (at most {line.limit_frac:.0%})" if line.verdict else ""
-        print(f"{what:40} {line.setting:16} {line.n:6,} rows  median {line.median_frac:6.1%}{bar}")
+    for line in summary(made.scores, BARS).to_dict("records"):
+        what = f"{line['group']}: {line['quantity']} {line['kind']}".rstrip()
+        bar = f"  {line['verdict']} (at most {line['limit_frac']:.0%})" if line["verdict"] else ""
+        print(f"{what:40} {line['setting']:16} {line['n']:6,} rows  median {line['median_frac']:6.1%}{bar}")
     print(f"{sum(made.skipped.values())} rows were not used:")
     for why, count in made.skipped.items():
         print(f"  {count:5} {why}")

@@ -50,9 +50,11 @@ def find(library: Library, text: str) -> tuple[Kind, str]:
         library.path(found, name)
         return found, name
     having = [kind for kind in KINDS if text in library.names(kind)]
-    for kind in ("devices", "models"):
-        if not having and (known := library.known_as(kind, text)) is not None:
-            return kind, known
+    if not having:
+        for of in ("devices", "models"):
+            alias = library.known_as(of, text)
+            if alias is not None:
+                return of, alias
     if len(having) == 1:
         return having[0], text
     if having:
