@@ -87,7 +87,10 @@ class Achieved(Profile):
     attention_frac: Annotated[float, Field(gt=0, le=1)] | None = None
     """Achievable fraction of the fp16 peak in the attention of prompts."""
     request_overhead_us: NonNegative | None = None
-    """Time of a request outside passes: HTTP, tokenising, scheduling. It holds up nobody else."""
+    """Time of a request outside passes: HTTP, tokenising, scheduling. It holds up nobody else.
+
+    A pool with `steps` of its own has it in them, or in the round trip of a link.
+    """
     pass_overhead_ms: NonNegative | None = None
     """Fixed time of a pass, whatever the model: scheduler, sampling."""
     layer_overhead_us: NonNegative | None = None

@@ -27,7 +27,7 @@ def asked(device: str, place: str, **more: Any) -> Scenario:
     lengths = {"use": "fixed", "prompt_tok": 32, "output_tok": 4}
     return scenario(
         {"use": "always", "pool": "pool"},
-        {"pool": own(device=device, place=place)},
+        {"pool": own(device=device, place=place, steps=None)},
         workload={
             "chat": chat(arrivals={"use": "constant", "rate_per_s": 0.1}, origin="home", lengths=lengths, **more)
         },
