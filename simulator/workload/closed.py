@@ -54,15 +54,17 @@ class Users:
         return streams("think").exponential(self.think_s, n)
 
     def _turns_before(self, demand: Demand, streams: Streams) -> int:
-        """Turns after which even the quickest user is past the end."""
+        """The fewest turns after which even the quickest user is past the end."""
         until_s = demand.until_s
         assert until_s is not None, demand
-        turns = 1 + int(until_s / (self.think_s + self.min_answer_s))
+        if self.min_answer_s >= until_s:
+            return 1
+        turns = 2 + int(until_s / (self.think_s + self.min_answer_s))
         while True:
             cycles_s = self._think_s(turns * self.users, streams).reshape(turns, self.users) + self.min_answer_s
-            past = cycles_s[1:].sum(axis=0) + self.min_answer_s >= until_s
-            if past.all():
-                return turns
+            past = cycles_s[1:].cumsum(axis=0) + self.min_answer_s >= until_s
+            if past[-1].all():
+                return 2 + int(past.argmax(axis=0).max())
             turns += 1 + turns // 4
 
 
