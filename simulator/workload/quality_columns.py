@@ -109,6 +109,8 @@ class ItemsProfile(Profile):
     """Where the prompts lie in a file of their own."""
     score_range: tuple[float, float] = (0.0, 1.0)
     """The worst and the best score in the file: scores are mapped to 0 to 1, linearly."""
+    clip_scores: bool = False
+    """Take a score outside of the range as the end that is near; else it is an error."""
     where: Mapping[str, Names] = {}
     """Only rows with these values in these columns."""
     models: tuple[str, ...] | dict[str, str] = ()

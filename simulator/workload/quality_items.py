@@ -65,7 +65,8 @@ def read_items(profile: ItemsProfile, folder: Path) -> tuple[QualityTable, list[
 
 def _scores(rows: Layout, profile: ItemsProfile) -> Floats:
     low, high = profile.score_range
-    return (rows.numbers(profile.columns.score, (low, high)) - low) / (high - low)
+    read = rows.numbers(profile.columns.score, _ANY if profile.clip_scores else (low, high))
+    return (np.clip(read, low, high) - low) / (high - low)
 
 
 def _quantity(rows: Layout, columns: ItemColumns, measure: str) -> Floats:
