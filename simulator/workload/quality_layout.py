@@ -79,7 +79,8 @@ class Layout:
     def _check_same(self, cells: NDArray[Any], differs: NDArray[np.bool_]) -> None:
         if differs.any():
             row = int(differs.argmax())
-            raise self.csv.error(row, f"item {self.items[self.item[row]]!r} is {cells[row]!r} here, but not before")
+            cell = cells.tolist()[row]
+            raise self.csv.error(row, f"item {self.items[self.item[row]]!r} is {cell!r} here, but not before")
 
     def _blocks(self, column: PerModel | None) -> list[tuple[NDArray[np.intp], NDArray[np.intp], str]]:
         """Of every column that holds a measure: the rows to read, the model of each, and the header."""
