@@ -27,6 +27,8 @@ class ItemColumns(Spec):
     task: Names | None = None
     split: str | None = None
     """Values `train` and `test`; without it the table is split by hash of the prompt."""
+    split_by: Names | None = None
+    """Items that agree here fall into one split: turns of a conversation, say. The prompt where it is not given."""
     prompt: str | None = None
     """Text of the question: items with equal prompts fall into one split. The item's name where it is not given."""
     embedding: Names | None = None
@@ -139,6 +141,8 @@ class ItemsProfile(Profile):
     def _scores_and_prompts_are_clear(self) -> ItemsProfile:
         if not self.score_range[0] < self.score_range[1]:
             raise ValueError("'score_range': the best score should be above the worst")
+        if self.columns.split is not None and self.columns.split_by is not None:
+            raise ValueError("give one of 'columns.split' and 'columns.split_by'")
         if self.texts is not None and self.columns.prompt is not None:
             raise ValueError("give one of 'texts' and 'columns.prompt'")
         return self

@@ -31,7 +31,11 @@ def read_items(profile: ItemsProfile, folder: Path) -> tuple[QualityTable, list[
     prompts = rows.of_items(columns.prompt) if columns.prompt else None
     if profile.texts is not None:
         prompts = prompts_of(profile.texts, rows.items, folder)
-    splits = rows.of_items(columns.split) if columns.split else hash_split(prompts or rows.items, task, profile.split)
+    if columns.split:
+        splits = rows.of_items(columns.split)
+    else:
+        together = rows.of_items(columns.split_by) if columns.split_by else prompts or rows.items
+        splits = hash_split(together, task, profile.split)
     tasks = tuple(dict.fromkeys(task))
     score, output_tok = _scores(rows, profile), _quantity(rows, columns, "output_tok")
     confidence = _confidence(rows, columns)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.spec.errors import SpecError
-from simulator.workload.read_quality import files_of, read_quality
+from simulator.workload.read_quality import files_of, read_quality, read_quality_profile, read_whole
 
 SAMPLED = """name: own
 kind: items
@@ -148,6 +148,25 @@ def test_a_score_outside_of_the_range_is_an_error_or_its_nearest_end(tmp_path):
     np.testing.assert_array_equal(clipped.score, [[0, 0], [1, 0]])
 
 
+@settings(max_examples=20, deadline=None)
+@given(turns=st.lists(st.integers(0, 5), min_size=2, max_size=30), seed=st.integers(0, 9))
+def test_items_that_belong_together_fall_into_one_split(tmp_path_factory, turns, seed):
+    profile = f"""name: own
+kind: items
+file: own.csv
+format: wide
+columns: {{item: id, split_by: talk, score: mark}}
+models: [one]
+split: {{seed: {seed}}}
+sources: [{{kind: measured, ref: ours}}]
+"""
+    csv = "id,talk,mark\n" + "".join(f"{i},{talk},1\n" for i, talk in enumerate(turns))
+    path = written(tmp_path_factory.mktemp("talks"), profile, csv)
+    table, splits = read_whole(read_quality_profile(path), path.parent)
+    sides = {(turns[int(item)], split) for item, split in zip(table.items, splits, strict=True)}
+    assert len(sides) == len(set(turns))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -185,6 +204,7 @@ def test_a_bad_file_of_prompts_is_told(tmp_path, old, new, said):
         ("margin: m}", "confidence: m}", "'confidence' has a key of its own"),
         ("output_tok: out,", "", "'confidence_is' needs 'confidence' and 'output_tok'"),
         ("item: id, s", "item: id, prompt: id, s", "give one of 'texts' and 'columns.prompt'"),
+        ("split: half", "split: half, split_by: id", "give one of 'columns.split' and 'columns.split_by'"),
         ("format: long", "format: long\nscore_range: [1, 1]", "the best score should be above the worst"),
         ("margin: m}", "margin: {small: m}}", "one column for each of the others"),
         ("embedding: e}", "embedding: v}", "no column begins with 'v'"),
