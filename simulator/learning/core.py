@@ -119,6 +119,11 @@ class Lesson:
         """Whether all that is told lies in [0, 1]: not so of lengths."""
         return not bool(((self.target < 0) | (self.target > 1)).any())
 
+    @property
+    def compares(self) -> bool:
+        """Whether it says which of several models did better."""
+        return self.is_of_scores and self.target.shape[1] > 1
+
     def take(self, rows: NDArray[np.intp]) -> Lesson:
         """These items only. Encoders still learn from all: of those left out they see the prompt, never an outcome."""
         there = rows if self.rows is None else self.rows[rows]

@@ -27,7 +27,8 @@ class MatrixFactorisation:
 
     Learned `of` scores, sigma(d) is the expected score. Learned of `wins`, of the pairs of models of which one did
     better on an item, P(A beats B) = sigma(d(A) - d(B)); what is told of a model is its mean chance to beat another
-    one. `l2` is on all squares. Of lengths, the mean by task. Source: RouteLLM, arXiv 2406.18665.
+    one. `l2` is on all squares. Of lengths, and of wins of a model alone, the mean by task.
+    Source: RouteLLM, arXiv 2406.18665.
     """
 
     rank: Annotated[int, Field(ge=1)] = 16
@@ -37,7 +38,7 @@ class MatrixFactorisation:
 
     def fit(self, lesson: Lesson) -> Predict:
         """The vectors, by L-BFGS from small random ones."""
-        if not lesson.is_of_scores:
+        if not (lesson.compares if self.of == "wins" else lesson.is_of_scores):
             return TaskMean().fit(lesson)
         x, encode = lesson.features(self.features), lesson.encode(self.features)
         loss = score_loss(lesson.target) if self.of == "scores" else win_loss(lesson.target)
@@ -98,12 +99,7 @@ def factorised(x: Floats, models: int, loss: Loss, rank: int, l2: float, seed: i
 
 
 def chance_to_beat_another(d: Floats) -> Floats:
-    """Of strengths (items, models), in natural logs: each model's mean of sigma(d(A) - d(B)) over the others.
-
-    The strength itself, as a chance, where there is no other.
-    """
+    """Of strengths (items, models), in natural logs: each model's mean of sigma(d(A) - d(B)) over the others."""
     models = d.shape[1]
-    if models == 1:
-        return expit(d)
     told: Floats = np.stack([(expit(d[:, [m]] - d).sum(axis=1) - 0.5) / (models - 1) for m in range(models)], axis=1)
     return told

@@ -67,7 +67,7 @@ def gap_labels(small: Floats, large: Floats, label: Label) -> Floats:
     count = known.sum(axis=1)
 
     def at_least(least: float) -> Floats:
-        share = (gap >= least).sum(axis=1) / np.maximum(count, 1)
+        share = (gap >= least - 1e-9).sum(axis=1) / np.maximum(count, 1)
         return np.where(count > 0, share, np.nan)
 
     if label != "trans":

@@ -25,7 +25,8 @@ class BradleyTerrySimilarity:
 
     A train item counts 10 * 10^(sim / max sim), by the cosine of its features and the query's; items on which both did
     alike are half a win for each. Each pair has drawn once more, at similarity 0, so that who never lost is finite.
-    What is told of a model is its mean chance to beat another one; of lengths, the mean by task.
+    What is told of a model is its mean chance to beat another one; of lengths, and of a model alone, the mean
+    by task.
     Source: RouteLLM's similarity-weighted ranking, arXiv 2406.18665.
     """
 
@@ -33,7 +34,7 @@ class BradleyTerrySimilarity:
 
     def fit(self, lesson: Lesson) -> Predict:
         """The items and who won."""
-        if not lesson.is_of_scores:
+        if not lesson.compares:
             return TaskMean().fit(lesson)
         points, encode = unit(lesson.features(self.features)), lesson.encode(self.features)
         won = wins(lesson.target)
@@ -64,7 +65,8 @@ class Elo:
     Global ratings are of all train items, in an order drawn from the seed; local ones of the `neighbours` nearest to
     the query, the nearest last, all equal before. On an item all models are rated at once, each by its mean (S - E)
     against the others, S 1 for doing better, 1/2 for doing alike. `p` weighs the global ones.
-    What is told of a model is its mean chance to beat another one; of lengths, the mean by task.
+    What is told of a model is its mean chance to beat another one; of lengths, and of a model alone, the mean
+    by task.
     Source: Eagle, arXiv 2409.15518.
     """
 
@@ -75,7 +77,7 @@ class Elo:
 
     def fit(self, lesson: Lesson) -> Predict:
         """The global ratings, and the items."""
-        if not lesson.is_of_scores:
+        if not lesson.compares:
             return TaskMean().fit(lesson)
         target = lesson.target
         order = np.random.default_rng(lesson.seed).permutation(len(target))
@@ -111,14 +113,14 @@ def bradley_terry(battles: Floats) -> Floats:
     By the iteration of Newman 2023 (JMLR 24), which gets there from anywhere; every model must have won and lost.
     """
     strength = np.ones(battles.shape[:2])
-    lost = np.swapaxes(battles, 1, 2)
     for _ in range(1000):
-        both = strength[:, :, None] + strength[:, None, :]
-        better = (battles * strength[:, None, :] / both).sum(axis=2) / np.maximum((lost / both).sum(axis=2), 1e-300)
-        better = better / np.exp(np.log(better).mean(axis=1, keepdims=True))
-        moved = np.abs(np.log(better) - np.log(strength)).max(initial=0.0)
-        strength = better
-        if moved < 1e-10:
+        before = strength.copy()
+        for model in range(battles.shape[1]):  # one after the other: all at once would swing to and fro
+            both = strength + strength[:, [model]]
+            won = (battles[:, model] * strength / both).sum(axis=1)
+            strength[:, model] = won / (battles[:, :, model] / both).sum(axis=1)
+        strength /= np.exp(np.log(strength).mean(axis=1, keepdims=True))
+        if np.abs(np.log(strength / before)).max(initial=0.0) < 1e-10:
             break
     return np.log(strength)
 

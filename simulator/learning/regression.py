@@ -44,8 +44,8 @@ class Linear:
 class Svm:
     """A linear support vector machine for each model, whose margins are made chances by Platt's sigmoid.
 
-    Scores that are not all 0 or 1, and lengths, are told by linear support vector regression. `c` is the inverse of the
-    penalty on squares, as scikit-learn has it.
+    Scores that are not all 0 or 1, and lengths, are told by linear support vector regression, of squared loss. `c` is
+    the inverse of the penalty on squares, as scikit-learn has it.
     """
 
     c: Annotated[float, Field(gt=0)] = 1.0
@@ -53,20 +53,18 @@ class Svm:
 
     def fit(self, lesson: Lesson) -> Predict:
         """A machine for each model."""
-        seed = lesson.seed % 2**32
-        return each_model(lesson, self.features, lambda x, y: self._one(x, y, seed))
+        return each_model(lesson, self.features, self._one)
 
-    def _one(self, x: Floats, y: Floats, seed: int) -> Callable[[Floats], Floats]:
+    def _one(self, x: Floats, y: Floats) -> Callable[[Floats], Floats]:
         from sklearn.calibration import CalibratedClassifierCV
         from sklearn.svm import LinearSVC, LinearSVR
 
         folds = 3
         if not np.isin(y, (0.0, 1.0)).all():
-            scale = float(y.std())
-            return _within(y, LinearSVR(C=self.c, random_state=seed).fit(x, y / scale), scale)
+            return _within(y, LinearSVR(C=self.c, loss="squared_epsilon_insensitive", dual=False).fit(x, y))
         if min(y.sum(), len(y) - y.sum()) < folds:  # too few of a kind to calibrate by
             return lambda x: np.full(len(x), y.mean())
-        machine = LinearSVC(C=self.c, random_state=seed)
+        machine = LinearSVC(C=self.c, dual=False)
         chances = CalibratedClassifierCV(machine, cv=folds).fit(x, y)
         return lambda x: np.asarray(chances.predict_proba(x)[:, 1])
 
@@ -140,6 +138,6 @@ def logistic(x: Floats, share: Floats, c: float) -> Callable[[Floats], Floats]:
     return lambda x: np.asarray(classifier.predict_proba(x)[:, 1])
 
 
-def _within(y: Floats, regression: Any, scale: float = 1.0) -> Callable[[Floats], Floats]:
+def _within(y: Floats, regression: Any) -> Callable[[Floats], Floats]:
     """What a regression says, never beyond what was measured."""
-    return lambda x: np.clip(scale * regression.predict(x), y.min(), y.max())
+    return lambda x: np.clip(regression.predict(x), y.min(), y.max())

@@ -30,8 +30,9 @@ class Text:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         words = TfidfVectorizer(sublinear_tf=True, max_features=20_000)
+        prompts = prompts_of(items)
         try:
-            counts = words.fit_transform(prompts_of(items))
+            counts = words.fit_transform(prompts)
         except ValueError:
             raise Unlearnable("the table's prompts have no words") from None
         dims = min(self.dims, *counts.shape)
