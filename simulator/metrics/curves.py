@@ -70,6 +70,8 @@ def by_share(share: Floats, quality: Floats) -> tuple[Floats, Floats]:
     share, quality = np.asarray(share, np.float64), np.asarray(quality, np.float64)
     if np.isnan(share).any() or np.isnan(quality).any():
         raise Undefined("a point has no share or no quality")
+    if (np.diff(share) > 0).all():
+        return share, quality
     order = np.lexsort((-quality, share))
     first = np.diff(share[order], prepend=-np.inf) > 0
     return share[order][first], quality[order][first]

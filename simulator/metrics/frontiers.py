@@ -18,11 +18,11 @@ def hull(cost: Floats, quality: Floats) -> tuple[Floats, Floats]:
     RouterBench, arXiv 2403.12031.
     """
     cost, quality = _known(cost, quality)
+    order = np.lexsort((-quality, cost))
+    best = np.maximum.accumulate(quality[order])
+    order = order[np.diff(best, prepend=-np.inf) > 0]  # better than all that is cheaper
     kept: list[tuple[float, float]] = []
-    for i in np.lexsort((-quality, cost)):
-        x, y = float(cost[i]), float(quality[i])
-        if kept and y <= kept[-1][1]:
-            continue
+    for x, y in zip(cost[order].tolist(), quality[order].tolist(), strict=True):
         while len(kept) > 1 and _is_under(kept[-1], kept[-2], (x, y)):
             kept.pop()
         kept.append((x, y))
@@ -105,6 +105,9 @@ def _volume(points: Floats, reference: Floats) -> float:
     if len(reference) == 1:
         return float(reference[0] - points.min())
     points = points[np.argsort(points[:, -1], kind="stable")]
+    if len(reference) == 2:
+        widths = reference[0] - np.minimum.accumulate(points[:, 0])
+        return float(widths @ np.diff(np.append(points[:, 1], reference[1])))
     tops = np.append(points[1:, -1], reference[-1])
     volume, front = 0.0, points[:0, :-1]
     for point, top in zip(points, tops, strict=True):
@@ -138,7 +141,7 @@ def _area_until(x: Floats, y: Floats, end: float) -> float:
         raise Undefined("nothing costs anything")
     inside = x < end
     if not inside.any():
-        return 0.0
+        raise Undefined("no point costs less than the dearest")
     xs, ys = np.append(x[inside], end), np.append(y[inside], np.interp(end, x, y))
     return float(trapezoid(ys, xs))
 
