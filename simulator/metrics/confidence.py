@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from simulator.metrics.value import Floats, Undefined, Value, over_items, weighted_mean
+from simulator.metrics.value import RESAMPLES, Floats, Undefined, Value, over_items, weighted_mean
+
+Flags = NDArray[np.bool_]
 
 
-def auroc(confidence: Floats, right: Floats, seed: int = 0) -> Value:
+def auroc(confidence: Floats, right: Floats, seed: int = 0, resamples: int = RESAMPLES) -> Value:
     """Area under the ROC curve: how often a right answer is surer than a wrong one (ties count half).
 
     Any scale; -inf and inf are the lowest and the highest. Scores above 0.5 count as right.
@@ -21,10 +26,10 @@ def auroc(confidence: Floats, right: Floats, seed: int = 0) -> Value:
     def of(weights: Floats) -> float:
         return float(roc_auc_score(label, rank, sample_weight=weights))
 
-    return _both_kinds(label, of, seed)
+    return _both_kinds(label, of, seed, resamples)
 
 
-def brier(probability: Floats, right: Floats, seed: int = 0) -> Value:
+def brier(probability: Floats, right: Floats, seed: int = 0, resamples: int = RESAMPLES) -> Value:
     """Mean squared distance of the probabilities from 0 or 1. Scores above 0.5 count as right."""
     _probabilities(probability)
     label = right > 0.5
@@ -32,10 +37,10 @@ def brier(probability: Floats, right: Floats, seed: int = 0) -> Value:
     def of(weights: Floats) -> float:
         return float(brier_score_loss(label, probability, sample_weight=weights, pos_label=True))
 
-    return over_items({"": float}, of, np.arange(len(label)), seed)[""]
+    return over_items({"": float}, of, np.arange(len(label)), seed, resamples)[""]
 
 
-def ece(probability: Floats, right: Floats, bins: int = 10, seed: int = 0) -> Value:
+def ece(probability: Floats, right: Floats, bins: int = 10, seed: int = 0, resamples: int = RESAMPLES) -> Value:
     """Expected calibration error: sum over equal bins of n_b / n * |mean score - mean probability|.
 
     Bins are (0, 1/bins], ...; 0 belongs to the first. Source: Naeini et al. 2015; Guo et al., arXiv 1706.04599.
@@ -48,26 +53,27 @@ def ece(probability: Floats, right: Floats, bins: int = 10, seed: int = 0) -> Va
         total = weights.sum()
         return float(np.abs(np.bincount(bin_of, weights * gap, bins)).sum() / total)
 
-    return over_items({"": float}, of, np.arange(len(right)), seed)[""]
+    return over_items({"": float}, of, np.arange(len(right)), seed, resamples)[""]
 
 
-def win_rate(ours: Floats, theirs: Floats, seed: int = 0) -> Value:
+def win_rate(ours: Floats, theirs: Floats, seed: int = 0, resamples: int = RESAMPLES) -> Value:
     """How often our answer scores more than theirs on the same item; ties count half."""
     won = (ours > theirs) + 0.5 * (ours == theirs)
-    return over_items({"": float}, lambda weights: weighted_mean(won, weights), np.arange(len(won)), seed)[""]
+    return over_items({"": float}, lambda weights: weighted_mean(won, weights), np.arange(len(won)), seed, resamples)[
+        ""
+    ]
 
 
-def _both_kinds(label: object, of: object, seed: int) -> Value:
-    labels = np.asarray(label)
+def _both_kinds(label: Flags, of: Callable[[Floats], float], seed: int, resamples: int) -> Value:
+    """The metric, where there is something to tell apart."""
 
     def checked(weights: Floats) -> float:
-        drawn = labels[weights > 0]
+        drawn = label[weights > 0]
         if drawn.all() or not drawn.any():
             raise Undefined("all answers are right" if drawn.all() else "no answer is right")
-        return of(weights)  # type: ignore[operator, no-any-return]
+        return of(weights)
 
-    rows = np.arange(len(labels))
-    return over_items({"": lambda weights: checked(weights)}, lambda weights: weights, rows, seed)[""]
+    return over_items({"": checked}, lambda weights: weights, np.arange(len(label)), seed, resamples)[""]
 
 
 def _probabilities(values: Floats) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -53,27 +53,29 @@ def over_items(
 
     `item` (n,) says which item each query asks: an item is drawn with all its queries, since they share its outcomes.
     `of(weights)` is called with (n,) weights, all 1 for the value itself and how often each was drawn in a resample;
-    every metric is computed on what it gives. A metric that is undefined in some resample has no interval.
+    every metric is computed on what it gives. A metric that is undefined in some resample has no interval, nor has any
+    without `resamples`.
     """
     labels, row = np.unique(np.asarray(item), return_inverse=True)
     whole = of(np.ones(len(row)))
     values = {name: value_of(metric, whole) for name, metric in metrics.items()}
     drawn: dict[Name, list[float]] = {name: [] for name, one in values.items() if one.value is not None}
-    missing: dict[Name, str] = {}
     if len(labels) < 2:
-        missing, drawn = dict.fromkeys(drawn, "no interval from one item"), {}
+        return {name: replace(one, reason=one.reason or "no interval from one item") for name, one in values.items()}
     for counts in draws(len(labels), seed, resamples if drawn else 0):
         made = of(counts[row])
-        for name, found in drawn.items():
+        for name in list(drawn):
             one = value_of(metrics[name], made)
-            if one.value is None:
-                missing.setdefault(name, f"no interval: undefined in some resamples ({one.reason})")
-            else:
-                found.append(one.value)
-    return {
-        name: one if name not in drawn and name not in missing else _with_interval(one, drawn, missing, name)
-        for name, one in values.items()
-    }
+            if one.value is not None:
+                drawn[name].append(one.value)
+                continue
+            del drawn[name]
+            values[name] = replace(values[name], reason=f"no interval: undefined in some resamples ({one.reason})")
+    for name, found in drawn.items():
+        if found:
+            low, high = np.percentile(found, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
+            values[name] = replace(values[name], ci_low=float(low), ci_high=float(high))
+    return values
 
 
 def draws(n: int, seed: int, resamples: int = RESAMPLES) -> Iterator[Floats]:
@@ -95,10 +97,3 @@ def weighted_mean(values: Floats, weights: Floats) -> float:
     if not total > 0:
         raise Undefined("there are no items")
     return float(weights @ values / total)
-
-
-def _with_interval(one: Value, drawn: Mapping[Name, Sequence[float]], missing: Mapping[Name, str], name: Name) -> Value:
-    if name in missing:
-        return Value(one.value, reason=missing[name])
-    low, high = np.percentile(drawn[name], [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
-    return Value(one.value, float(low), float(high))
