@@ -29,6 +29,7 @@ COLUMNS = {  # of points: title, factor and digits
     "e2e_s": ("time [s]", 1, 3),
     "calls": ("calls", 1, 2),
     "energy_j_per_correct": ("J / right", 1, 1),
+    "ies": ("IES", 1, 3),
 }
 
 Weak = Annotated[str | None, typer.Option("--weak", metavar="POOL", help="The weak end; the cheapest pool else.")]
@@ -48,6 +49,10 @@ def curve(
     cost: Annotated[
         str | None, typer.Option("--cost", help="usd, energy or time; usd where it is not given and anything costs.")
     ] = None,
+    ies: Annotated[
+        str | None,
+        typer.Option("--ies", metavar="MAP", help="As YAML: alpha, responsive, of_s, weights of the efficiency score."),
+    ] = None,
     under_load: Annotated[
         bool, typer.Option("--under-load", help="Run the scenario at each value, instead of replaying it without load.")
     ] = False,
@@ -61,6 +66,7 @@ def curve(
     Each value is an operating point: every query of the first replication replayed on an idle fleet, or, under load, a
     run. Of thresholds between two pools all points are made at once.
     """
+    from simulator.replaying.ends import read_ies
     from simulator.replaying.loaded import loaded_curve
     from simulator.replaying.sweep import Named
     from simulator.replaying.sweep import curve as idle_curve
@@ -73,7 +79,7 @@ def curve(
     question = Question(scenario, tuple(sets or ()), tuple(profiles or ()))
     with redirect_stdout(sys.stderr):
         make = loaded_curve if under_load else idle_curve
-        made = make(question, Over.of(over), Named(weak, strong, currency))
+        made = make(question, Over.of(over), Named(weak, strong, currency, None if ies is None else read_ies(ies)))
     _tell(made, under_load)
     if out is not None:
         _write(out, made, under_load)
@@ -90,6 +96,9 @@ def _tell(made: Curve, under_load: bool) -> None:
     cost = next(name for name, column in CURRENCIES.items() if column == ends.currency)
     told = f"{made.key}: {whole}, {how}; weak {ends.weak}, strong {ends.strong}, cost in {cost}"
     console.print(told, markup=False, highlight=False)
+    console.print(f"IES = {ends.efficiency}", markup=False, highlight=False)
+    if ends.efficiency.warning:
+        console.print(f"warning: {ends.efficiency.warning}", markup=False, highlight=False)
     console.print(_points("value", _some(made.points)))
     console.print(_points("everything to", made.singles.rename(columns={"pool": "value"})))
     console.print(_metrics(made))
@@ -153,6 +162,7 @@ def _write(out: Path, made: Curve, under_load: bool) -> None:
         "cost": made.ends.currency,
         "load": under_load,
         "whole": made.is_whole,
+        "ies": str(made.ends.efficiency),
         "metrics": {name: {"title": TITLES[name], **vars(value)} for name, value in made.metrics.items()},
         "singles": singles,
     }

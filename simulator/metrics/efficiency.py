@@ -96,7 +96,7 @@ class Responsive:
 class Efficiency:
     """The Inference Efficiency Score, IES = [alpha Q + (1 - alpha) R] / C, of arXiv 2506.06579.
 
-    C = sum of w_i c_i / reference_i over components such as `flop`, `memory_gb_s`, `energy_j`, `time_s`, `cost_usd`;
+    C = sum of w_i c_i / reference_i over components such as `flop`, `memory_byte_s`, `energy_j`, `time_s`, `cost_usd`;
     weights add up to 1. The survey leaves the form of R, the weights and the references open, so they are told with
     the score (`str`). c_i of a cascade are those of all its calls, verifications and its router.
     """
@@ -120,13 +120,21 @@ class Efficiency:
         twice = self.alpha < 1 and self.weights.get("time_s", 0.0) > 0
         return "latency counts twice: in R and, as time_s, in C" if twice else ""
 
+    def worth(self, quality: Floats, latency_s: Floats) -> Floats:
+        """alpha Q + (1 - alpha) R of each query, (n,); an answer that never came (NaN) is not responsive."""
+        return self.alpha * quality + (1 - self.alpha) * np.nan_to_num(self.responsive(latency_s))
+
+    def cost(self, costs: Mapping[str, Floats]) -> Floats:
+        """C of each query, (n,); NaN where a component that counts is unknown."""
+        used = [weight / self.references[name] * costs[name] for name, weight in self.weights.items() if weight]
+        cost: Floats = np.sum(used, axis=0)
+        return cost
+
     def score(
         self, quality: Floats, latency_s: Floats, costs: Mapping[str, Floats], item: Floats | None = None, seed: int = 0
     ) -> dict[str, Value]:
         """`mean_of_ratios` over queries and `ratio_of_means`, which differ; columns are (n,), a query each."""
-        worth = self.alpha * quality + (1 - self.alpha) * self.responsive(latency_s)
-        used = [weight / self.references[name] * costs[name] for name, weight in self.weights.items() if weight]
-        cost: Floats = np.sum(used, axis=0)
+        worth, cost = self.worth(quality, latency_s), self.cost(costs)
         if np.isnan(cost).any() or not (cost > 0).all():
             reason = "a component of the cost is unknown" if np.isnan(cost).any() else "a query costs nothing"
             return dict.fromkeys(("mean_of_ratios", "ratio_of_means"), Value(None, reason=reason))

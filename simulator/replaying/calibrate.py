@@ -11,7 +11,7 @@ import numpy as np
 from simulator.engine.build import System, build
 from simulator.metrics.value import Floats, Value, over_items
 from simulator.replaying.bar import bar
-from simulator.replaying.curve import Ends
+from simulator.replaying.ends import Ends
 from simulator.replaying.points import MEANS, Grid, means, sums_by_query
 from simulator.replaying.sweep import NOTHING, Named, at, items_of, numbered, points_of, replayed
 from simulator.replaying.vary import Over, Question, every_item, split
@@ -107,6 +107,6 @@ def _measured(system: System, ends: Ends) -> dict[str, Value]:
     """`MEANS` of a system as it is, with intervals over items."""
     told = replayed(system)
     (item,), count = numbered([items_of(system, told.queries)])
-    point = Grid.of(("",), [(sums_by_query(told.queries, told.calls, ends.strong), item)], count)
+    point = Grid.of(("",), [(sums_by_query(told.queries, told.calls, ends.strong, ends.efficiency), item)], count)
     readings = {name: lambda found, name=name: float(found[name][0]) for name in MEANS}
     return over_items(readings, lambda counts: means(point.sums(counts)), np.arange(count), system.scenario.spec.seed)

@@ -2,57 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from simulator.metrics.value import RESAMPLES, Floats, Value, draws, over_items
+from simulator.replaying.ends import Ends
 from simulator.replaying.points import Grid, Points, means
 from simulator.replaying.readings import READINGS, Drawn
-from simulator.spec.errors import SpecError, near
-
-Currency = Literal["cost_usd", "energy_j", "e2e_s"]
-
-
-@dataclass(frozen=True)
-class Ends:
-    """The pools between which a policy chooses: weak is the cheapest, strong the most accurate, unless named."""
-
-    pools: tuple[str, ...]
-    weak: str
-    strong: str
-    currency: Currency
-
-    @classmethod
-    def of(
-        cls,
-        pools: Sequence[str],
-        alone: Mapping[str, Floats],
-        weak: str | None = None,
-        strong: str | None = None,
-        currency: Currency | None = None,
-    ) -> Ends:
-        """From the `MEANS` of everything to one pool, (pools,) each. SpecError where a name or all quality is unknown.
-
-        The currency is dollars, or joules where nothing costs a dollar, unless named.
-        """
-        for option, name in (("--weak", weak), ("--strong", strong)):
-            if name is not None and name not in pools:
-                raise SpecError(f"{option} {name}: {near(name, pools, ' in fleet')}")
-        if np.isnan(alone["accuracy"]).all():
-            raise SpecError("a curve needs quality: no class of the workload has 'items'")
-        chosen: Currency = currency or ("cost_usd" if np.nanmax(alone["cost_usd"]) > 0 else "energy_j")
-        cost = alone[chosen]
-        if np.isnan(cost).any():
-            unknown = pools[int(np.flatnonzero(np.isnan(cost))[0])]
-            raise SpecError(f"--cost {chosen}: nobody knows that of {unknown!r}")
-        cheapest = pools[int(np.argmin(cost))]
-        best = pools[int(np.lexsort((cost, -alone["accuracy"]))[0])]
-        return cls(tuple(pools), weak or cheapest, strong or best, chosen)
 
 
 @dataclass(frozen=True)
@@ -76,7 +36,7 @@ def read_off(
     key: str, ends: Ends, points: Points, singles: Grid, is_whole: bool, seed: int = 0, resamples: int = RESAMPLES
 ) -> Curve:
     """The curve of these points, with intervals over `resamples` of the items."""
-    with_item, right = singles.of_items[:, 1], singles.of_items[:, 0]
+    right, with_item = singles.of_items[:, 0], singles.of_items[:, 1]
     on_item = np.divide(right, with_item, out=np.zeros_like(right), where=with_item > 0)
 
     def of(counts: Floats) -> Drawn:

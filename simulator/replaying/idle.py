@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import nan
 from typing import NamedTuple
 
 import numpy as np
@@ -11,21 +12,42 @@ from numpy.typing import NDArray
 from simulator.engine.build import System
 from simulator.engine.job import Job
 from simulator.engine.pool import HostedPlan, Uniform
+from simulator.physics import values
 from simulator.physics.alone import alone
 from simulator.physics.link import propagation_s
+from simulator.physics.memory import weight_bytes
 from simulator.physics.price import call_usd
 from simulator.workload.traffic import World
 
 Floats = NDArray[np.float64]
 
 
+class Cost(NamedTuple):
+    """What something takes; NaN where unknown.
+
+    `memory_byte_s` are a model's weights for as long as a call runs (errs low: its KV cache is left out).
+    """
+
+    usd: float = 0.0
+    energy_j: float = 0.0
+    flop: float = 0.0
+    memory_byte_s: float = 0.0
+
+    def plus(self, other: Cost) -> Cost:
+        """Both."""
+        return Cost(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def times(self, frac: float) -> Cost:
+        """A part of it."""
+        return Cost(*(frac * a for a in self))
+
+
 class Taken(NamedTuple):
-    """A call alone: seconds from its start to its first and last token, dollars, joules (NaN where unknown)."""
+    """A call alone: seconds from its start to its first and last token, and what it takes."""
 
     first_s: float
     last_s: float
-    usd: float
-    energy_j: float
+    cost: Cost
 
 
 class Idle:
@@ -82,18 +104,21 @@ class Idle:
         built = self.system.pools[pool]
         assert built.steps is not None
         machine = next(host for host in self.system.hosts if host.name == built.homes[0])
+        model = values.model(self.system.scenario.library.read("models", built.model))
+        weights = weight_bytes(model, built.spec.weights or model.weights)
         one = alone(built.steps, prompt_tok, output_tok, built.spec.max_batched_tok)
         pue = self.system.grid(built.plan.facts.place).pue
         joules = pue * (one.energy_j + machine.idle_w * one.last_s)
-        columns = one.first_s, one.last_s, machine.usd_per_s * one.last_s, joules
-        return [Taken(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+        costs = machine.usd_per_s * one.last_s, joules, one.flop, weights * one.last_s
+        rows = zip(*(column.tolist() for column in (one.first_s, one.last_s, *costs)), strict=True)
+        return [Taken(first_s, last_s, Cost(*cost)) for first_s, last_s, *cost in rows]
 
     def _hosted(self, job: Job, plan: HostedPlan) -> Taken:
         first_s, last_s = plan.latency(job, self.uniform)
         built = self.system.pools[job.pool]
         hosted = built.hosted
         assert hosted is not None
-        j_per_tok = float("nan") if hosted.energy_j_per_tok is None else hosted.energy_j_per_tok
+        j_per_tok = nan if hosted.energy_j_per_tok is None else hosted.energy_j_per_tok
         number = int(self.world.cls[job.life.row])
         if built.spec.price == "recorded":
             cls = self.system.classes[number]
@@ -102,7 +127,7 @@ class Idle:
         else:
             tok = np.array(float(job.prompt_tok)), np.array(float(job.output_tok))
             usd = float(call_usd(hosted, *tok, float(self.cached_frac[number])))
-        return Taken(first_s, last_s, usd, j_per_tok * job.output_tok)
+        return Taken(first_s, last_s, Cost(usd, j_per_tok * job.output_tok, nan, nan))
 
 
 class Way(NamedTuple):

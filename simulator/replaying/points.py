@@ -15,16 +15,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simulator.metrics.curves import Ranked
+from simulator.metrics.efficiency import Efficiency
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-SUMS = ("right", "with_item", "usd", "energy_j", "e2e_s", "finished", "calls", "escalated", "strong", "queries")
-MEANS = ("accuracy", "cost_usd", "energy_j", "e2e_s", "calls", "escalated_frac", "strong_share", "coverage")
+COSTS = ("cost_usd", "energy_j", "flop", "memory_byte_s")
+SUMS = ("right", "with_item", "e2e_s", "finished", "calls", "escalated", "strong", "queries", *COSTS)
+WORTH = ("worth", "composite", "ratio")  # the same of an efficiency score: its top, its bottom, and one over the other
+MEANS = ("accuracy", *COSTS, "e2e_s", "calls", "escalated_frac", "strong_share", "coverage", "ies", "ies_of_means")
 
 
-def sums_by_query(queries: pd.DataFrame, calls: pd.DataFrame, strong: str) -> Floats:
-    """`SUMS` of each row of `queries`, (sums, n). Queries without an answer are wrong, and in all but the time.
+def sums_by_query(
+    queries: pd.DataFrame, calls: pd.DataFrame, strong: str, efficiency: Efficiency | None = None
+) -> Floats:
+    """`SUMS` of each row of `queries`, (sums, n), and `WORTH` where there is an efficiency score.
+
+    Queries without an answer are wrong, and in all but the time.
 
     `strong` is the pool whose share is told: of the queries that asked it for an answer.
     """
@@ -36,8 +43,6 @@ def sums_by_query(queries: pd.DataFrame, calls: pd.DataFrame, strong: str) -> Fl
     columns = {
         "right": np.nan_to_num(queries["score"].to_numpy(float)) * has_item,
         "with_item": has_item,
-        "usd": queries["cost_usd"].to_numpy(float),
-        "energy_j": queries["energy_j"].to_numpy(float),
         "e2e_s": np.nan_to_num(e2e_s),
         "finished": (~np.isnan(e2e_s)).astype(float),
         "calls": queries["calls"].to_numpy(float),
@@ -45,23 +50,31 @@ def sums_by_query(queries: pd.DataFrame, calls: pd.DataFrame, strong: str) -> Fl
         "strong": pd.MultiIndex.from_frame(queries[keys]).isin(there).astype(float),
         "queries": np.ones(len(queries)),
     }
-    return np.stack([columns[name] for name in SUMS])
+    unknown = np.full(len(queries), np.nan)
+    columns |= {name: queries[name].to_numpy(float) if name in queries else unknown for name in COSTS}
+    made = [columns[name] for name in SUMS]
+    if efficiency is not None:
+        worth, composite = efficiency.worth(columns["right"], e2e_s), efficiency.cost(columns | {"time_s": made[2]})
+        made += [worth, composite, np.divide(worth, composite, out=unknown, where=composite > 0)]
+    return np.stack(made)
 
 
 def means(sums: Floats) -> dict[str, Floats]:
-    """`MEANS` of (sums, k) points, (k,) each; NaN where nothing is known or nobody was answered."""
-    of = dict(zip(SUMS, sums, strict=True))
+    """`MEANS` of (sums, k) points, (k,) each, IES where they have its sums; NaN where nothing is known."""
+    of = dict(zip((*SUMS, *WORTH), sums, strict=False))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return {
+        found = {
             "accuracy": of["right"] / of["with_item"],
-            "cost_usd": of["usd"] / of["queries"],
-            "energy_j": of["energy_j"] / of["queries"],
+            **{name: of[name] / of["queries"] for name in COSTS},
             "e2e_s": of["e2e_s"] / of["finished"],
             "calls": of["calls"] / of["queries"],
             "escalated_frac": of["escalated"] / of["queries"],
             "strong_share": of["strong"] / of["queries"],
             "coverage": of["finished"] / of["queries"],
         }
+        if "worth" in of:
+            found |= {"ies": of["ratio"] / of["queries"], "ies_of_means": of["worth"] / of["composite"]}
+    return found
 
 
 class Points(Protocol):
@@ -92,7 +105,7 @@ class Grid:
     @classmethod
     def of(cls, values: Sequence[float | str], points: Sequence[tuple[Floats, Ints]], items: int) -> Grid:
         """From (sums, n) of each point with the item, below `items`, of each of its queries."""
-        of_items = np.zeros((len(points), len(SUMS), items))
+        of_items = np.zeros((len(points), len(points[0][0]), items))
         for k, (sums, item) in enumerate(points):
             for j, column in enumerate(sums):
                 of_items[k, j] = np.bincount(item, column, items)

@@ -12,7 +12,7 @@ from simulator.metrics import curves, efficiency, frontiers
 from simulator.metrics.value import Floats, Undefined
 
 if TYPE_CHECKING:
-    from simulator.replaying.curve import Ends
+    from simulator.replaying.ends import Ends
 
 SLICES = 11  # points of a curve, even in strong share, that its hypervolume is of
 

@@ -12,7 +12,8 @@ from simulator.engine.build import System, build
 from simulator.metrics.curves import Ranked
 from simulator.metrics.value import RESAMPLES
 from simulator.replaying.bar import Bar, bar
-from simulator.replaying.curve import Currency, Curve, Ends, read_off
+from simulator.replaying.curve import Curve, read_off
+from simulator.replaying.ends import Currency, Ends, Ies
 from simulator.replaying.points import Exact, Grid, Ints, Points, means, sums_by_query
 from simulator.replaying.replay import replay
 from simulator.replaying.vary import Over, Question, always, varied
@@ -35,6 +36,7 @@ class Named(NamedTuple):
     weak: str | None = None
     strong: str | None = None
     currency: Currency | None = None
+    ies: Ies | None = None
 
 
 NOTHING = Named()
@@ -88,7 +90,10 @@ def one_by_one(
     """Points that were made one by one, and those of single pools, over the same items."""
     parts = [*told, *singles]
     items, count = numbered([items_of(system, one.queries) for one in parts])
-    sums = [(sums_by_query(one.queries, one.calls, ends.strong), item) for one, item in zip(parts, items, strict=True)]
+    sums = [
+        (sums_by_query(one.queries, one.calls, ends.strong, ends.efficiency), item)
+        for one, item in zip(parts, items, strict=True)
+    ]
     n = len(told)
     return Grid.of(values, sums[:n], count), Grid.of(ends.pools, sums[n:], count)
 
@@ -108,8 +113,8 @@ def exact(
     if any(len(one.queries) < len(known.scores) for one in (*sides, *singles)):
         return None
     items, count = numbered([items_of(system, one.queries) for one in (*sides, *singles)])
-    kept, deferred = (sums_by_query(one.queries, one.calls, ends.strong) for one in sides)
-    alone = [sums_by_query(one.queries, one.calls, ends.strong) for one in singles]
+    kept, deferred = (sums_by_query(one.queries, one.calls, ends.strong, ends.efficiency) for one in sides)
+    alone = [sums_by_query(one.queries, one.calls, ends.strong, ends.efficiency) for one in singles]
     grid = Grid.of(ends.pools, list(zip(alone, items[2:], strict=True)), count)
     chosen = np.array([j for j, _ in reachable], dtype=np.intp)
     values = tuple(value for _, value in reachable)
