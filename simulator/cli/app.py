@@ -14,6 +14,7 @@ from simulator.cli.curve import curve
 from simulator.cli.init import init
 from simulator.cli.listing import listing
 from simulator.cli.profile import app as profile
+from simulator.cli.replay import replay
 from simulator.cli.run import run
 from simulator.cli.schema import schema
 from simulator.cli.show import show
@@ -32,6 +33,7 @@ app.command()(validate)
 app.command()(show)
 app.command()(curve)
 app.command()(calibrate)
+app.command()(replay)
 app.command(name="list")(listing)
 app.command()(schema)
 app.command()(init)
