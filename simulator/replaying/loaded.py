@@ -14,8 +14,10 @@ from simulator.replaying.vary import Over, Question, always, varied
 from simulator.running import run
 
 
-def loaded_curve(question: Question, over: Over, named: Named = NOTHING, resamples: int = RESAMPLES) -> Curve:
-    """The curve under the scenario's load: a run a value, and one for everything to each pool, several at a time.
+def loaded_curve(
+    question: Question, over: Over, named: Named = NOTHING, resamples: int = RESAMPLES, jobs: int = 0
+) -> Curve:
+    """The curve under the scenario's load: a run a value, and one for everything to each pool, `jobs` at a time (0: as many as there are cores).
 
     Dollars of own machines are shared evenly by the queries of a replication; which pools are weak and strong is as
     without load, since all machines are paid for whatever is asked of them. Errors as of `sweep.curve`.
@@ -27,7 +29,7 @@ def loaded_curve(question: Question, over: Over, named: Named = NOTHING, resampl
     asked += [question.over(over.override(value)) for value in values]
     for each in asked:
         each.load()  # mistakes are told before anything runs
-    jobs = min(len(asked), os.cpu_count() or 1)
+    jobs = min(len(asked), jobs or os.cpu_count() or 1)
     told: list[Told] = Parallel(n_jobs=jobs)(delayed(_run)(each) for each in asked)
     singles, told = told[: -len(values)], told[-len(values) :]
     points, grid = one_by_one(system, values, told, singles, ends)

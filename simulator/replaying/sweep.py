@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.engine.build import System, build
-from simulator.metrics.curves import Ranked
+from simulator.metrics.curves import Ranked, Sides
 from simulator.metrics.value import RESAMPLES
 from simulator.replaying.bar import Bar, bar
 from simulator.replaying.curve import Curve, read_off
@@ -118,7 +118,7 @@ def exact(
     grid = Grid.of(ends.pools, list(zip(alone, items[2:], strict=True)), count)
     chosen = np.array([j for j, _ in reachable], dtype=np.intp)
     values = tuple(value for _, value in reachable)
-    return Exact(values, ranked, chosen, kept, deferred, items[0], count), grid
+    return Exact(values, Sides(ranked, kept, deferred), chosen, items[0], count), grid
 
 
 def at(system: System, question: Question, over: Over, value: float | str) -> System:
