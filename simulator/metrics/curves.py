@@ -43,14 +43,27 @@ class Ranked:
 
     def curve(self, kept: Floats, deferred: Floats, weights: Floats | None = None) -> Deferred:
         """Queries give `kept` or, deferred, `deferred`: (columns, n) each. There are distinct scores + 1 points."""
-        weight = np.ones(len(self.order)) if weights is None else weights[self.order]
+        return Sides(self, kept, deferred).curve(np.ones(len(self.order)) if weights is None else weights)
+
+
+class Sides:
+    """What each query gives on either side of the bar, in order, for as many curves as there are weights."""
+
+    def __init__(self, ranked: Ranked, kept: Floats, deferred: Floats) -> None:
+        """`kept` and `deferred` are (columns, n)."""
+        self.ranked = ranked
+        self.kept = kept[:, ranked.order]
+        self.change = deferred[:, ranked.order] - self.kept
+
+    def curve(self, weights: Floats) -> Deferred:
+        """The curve of queries that count so often, (n,)."""
+        weight, ends = weights[self.ranked.order], self.ranked.ends
         total = weight.sum()
         if not total > 0:
             raise Undefined("there are no items")
-        change = np.cumsum((deferred - kept)[:, self.order] * weight, axis=1)[:, self.ends]
-        start = (kept[:, self.order] @ weight)[:, None]
-        value = np.concatenate([start, start + change], axis=1) / total
-        return Deferred(np.append(0.0, np.cumsum(weight)[self.ends]) / total, value)
+        start = (self.kept @ weight)[:, None]
+        value = np.concatenate([start, start + np.cumsum(self.change * weight, axis=1)[:, ends]], axis=1) / total
+        return Deferred(np.append(0.0, np.cumsum(weight)[ends]) / total, value)
 
 
 def bins(scores: Floats, weak: Floats, strong: Floats, count: int = 10) -> tuple[Floats, Floats]:
@@ -70,11 +83,13 @@ def by_share(share: Floats, quality: Floats) -> tuple[Floats, Floats]:
     share, quality = np.asarray(share, np.float64), np.asarray(quality, np.float64)
     if np.isnan(share).any() or np.isnan(quality).any():
         raise Undefined("a point has no share or no quality")
-    if (np.diff(share) > 0).all():
-        return share, quality
-    order = np.lexsort((-quality, share))
-    first = np.diff(share[order], prepend=-np.inf) > 0
-    return share[order][first], quality[order][first]
+    steps = np.diff(share, prepend=-np.inf)
+    if not (steps >= 0).all():
+        order = np.argsort(share, kind="stable")
+        share, quality = share[order], quality[order]
+        steps = np.diff(share, prepend=-np.inf)
+    first = np.flatnonzero(steps > 0)
+    return share[first], np.maximum.reduceat(quality, first)
 
 
 def audc(share: Floats, quality: Floats) -> float:

@@ -12,7 +12,7 @@ from simulator.engine.calls import PolicyError
 from simulator.engine.job import Job
 from simulator.engine.life import Life
 from simulator.engine.pool import PoolPlan, Uniform
-from simulator.policies.core import Answer, Call
+from simulator.policies.core import Call
 from simulator.replaying.idle import NOWHERE, Cost, Idle, idle_ways
 from simulator.workload.traffic import World
 
@@ -35,7 +35,6 @@ class Flight:
         self.now = now
         self.wake_s = inf
         self.air: list[Air] = []
-        self.answers: list[tuple[Answer, Job]] = []
         self.cost = Cost()
         self.escalated = False  # a second answer was asked for because of an answer
 
@@ -76,10 +75,10 @@ class Answering:
         if number is None:
             raise PolicyError(f"asks {call.pool!r}; there are {', '.join(self.numbers)}")
         is_pool = number < len(self.plan.pools)
-        if is_pool == (call.kind == "verify") or not (is_pool or flight.answers):
+        if is_pool == (call.kind == "verify") or not (is_pool or life.answers):
             what = f"makes a {call.kind!r} call to {call.pool!r}"
             raise PolicyError(f"{what}: verifiers verify, after an answer")
-        if call.kind == "answer" and any(answer.kind == "answer" for answer, _ in flight.answers):
+        if call.kind == "answer" and any(answer.kind == "answer" for answer, _ in life.answers):
             flight.escalated = True
         for _ in range(call.samples):
             prompt, output = self._lengths(life, number, call) if is_pool else (0, 0)
@@ -116,7 +115,8 @@ class Answering:
         at_s = now + up.delay_s + up.s_per_byte * asked_bytes
         if isinstance(plan, PoolPlan):
             request_s = plan.request_s
-            if plan.limits.kv_tok is not None and job.prompt_tok + job.output_tok - 1 > plan.limits.kv_tok:
+            blocks = inf if plan.limits.kv_tok is None else plan.limits.kv_tok // plan.limits.block_tok
+            if job.prompt_tok + job.output_tok - 1 > blocks * plan.limits.block_tok:
                 return Air(at_s + request_s + down.delay_s, job.order, job, "too-long")
         taken = self.idle.taken(job)
         streams = job.output_tok > 1 and (job.call.final or life.cls.at_once)

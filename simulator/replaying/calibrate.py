@@ -18,7 +18,7 @@ from simulator.replaying.vary import Over, Question, every_item, split
 from simulator.spec.errors import SpecError
 
 Aim = Literal["strong_share", "cost_usd", "accuracy"]
-TRIED = 101  # values where nobody gives any and the curve is not known whole
+TRIED = 51  # values where nobody gives any and the curve is not known whole
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def calibrate(
 
     For a share, the value whose share is nearest; for a budget (dollars a query), the most accurate one within it; for
     an accuracy, the cheapest one that has it. SpecError where the table keeps no test split apart, nobody knows the
-    policy's threshold and no values are given, or nothing meets the aim.
+    policy's threshold and no key is given, or nothing meets the aim.
     """
     test, on_test = _asked(question, "test")
     _check_splits(test)
@@ -78,7 +78,7 @@ def _own_key(system: System) -> str:
     known = bar(system, system.world(0))
     if known is None:
         use = system.scenario.spec.policy.use
-        raise SpecError(f"nobody knows the threshold of policy {use!r}: name it and its values, --over KEY=a:b:n")
+        raise SpecError(f"nobody knows the threshold of policy {use!r}: name the key, --over policy.KEY")
     return known.key
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simulator.metrics.value import RESAMPLES, Floats, Value, draws, over_items
+from simulator.metrics.value import RESAMPLES, Floats, Value, over_items
 from simulator.replaying.ends import Ends
 from simulator.replaying.points import Grid, Points, means
 from simulator.replaying.readings import READINGS, Drawn
@@ -39,19 +39,23 @@ def read_off(
     right, with_item = singles.of_items[:, 0], singles.of_items[:, 1]
     on_item = np.divide(right, with_item, out=np.zeros_like(right), where=with_item > 0)
 
+    seen: list[tuple[Floats, Floats]] = []  # accuracy of points and of single pools
+
     def of(counts: Floats) -> Drawn:
-        return Drawn(ends, means(points.sums(counts)), means(singles.sums(counts)), on_item, counts * with_item[0])
+        drawn = Drawn(ends, means(points.sums(counts)), means(singles.sums(counts)), on_item, counts * with_item[0])
+        seen.append((drawn.points["accuracy"], drawn.singles["accuracy"]))
+        return drawn
 
     metrics = over_items(READINGS, of, np.arange(singles.items), seed, resamples)
-    at_values, of_pools = _table("value", points, seed, resamples), _table("pool", singles, seed, resamples)
+    at_values = _table("value", points, [accuracy for accuracy, _ in seen])
+    of_pools = _table("pool", singles, [accuracy for _, accuracy in seen])
     return Curve(key, ends, at_values, of_pools, metrics, is_whole)
 
 
-def _table(first: str, points: Points, seed: int, resamples: int) -> pd.DataFrame:
-    """One row a point."""
+def _table(first: str, points: Points, drawn: Sequence[Floats]) -> pd.DataFrame:
+    """One row a point; `drawn` are accuracies over all items and then over resamples."""
     whole = means(points.sums(np.ones(points.items)))
-    drawn = np.stack([means(points.sums(counts))["accuracy"] for counts in draws(points.items, seed, resamples)])
-    low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
+    low, high = np.percentile(drawn[1:] or drawn, [2.5, 97.5], axis=0)
     with np.errstate(divide="ignore"):
         per_correct = whole["energy_j"] / whole["accuracy"]
     columns: dict[str, NDArray[np.generic]] = {"accuracy": whole["accuracy"]}

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simulator.metrics.curves import Ranked
+from simulator.metrics.curves import Sides
 from simulator.metrics.efficiency import Efficiency
 
 Floats = NDArray[np.float64]
@@ -125,18 +125,16 @@ class Grid:
 class Exact:
     """Every point of one threshold at once, from what each query gives on either side of it.
 
-    `kept` and `deferred` are (sums, n); `item` (n,) is the item of each query. `chosen` are those of the points of
-    `ranked` that a threshold in a file can reach: no number is below -inf or above inf.
+    `sides` has the `SUMS` of queries, `item` (n,) the item of each. `chosen` are those of the points that a threshold
+    in a file can reach: no number is below -inf or above inf.
     """
 
     values: tuple[float | str, ...]
-    ranked: Ranked
+    sides: Sides
     chosen: Ints
-    kept: Floats
-    deferred: Floats
     item: Ints
     items: int
 
     def sums(self, counts: Floats) -> Floats:
         """Sums over the items drawn, divided by the queries among them."""
-        return self.ranked.curve(self.kept, self.deferred, counts[self.item]).value[:, self.chosen]
+        return self.sides.curve(counts[self.item]).value[:, self.chosen]

@@ -151,7 +151,6 @@ class _Replay:
         self._write(landed, "answered", answer.score)
         if job.call.final:
             return job
-        flight.answers.append((answer, job))
         life.answers += ((answer, job),)
         life.query.outcomes += (answer,)
         return None
@@ -160,14 +159,14 @@ class _Replay:
         """What a call gives, as the policy sees it."""
         life = flight.life
         if job.call.kind == "verify":
-            score = next(answer.score for answer, _ in reversed(flight.answers) if answer.kind != "verify")
+            score = next(answer.score for answer, _ in reversed(life.answers) if answer.kind != "verify")
             return Answer(job.call.pool, "verify", score, 0, flight.now)
         scores = life.cls.confidence[job.pool] if life.item >= 0 else None
         score = nan if scores is None else scores[life.item]
         return Answer(job.call.pool, job.call.kind, score, job.output_tok, flight.now)
 
     def _accepted(self, flight: Flight, answer: Answer) -> Job:
-        for given, job in flight.answers:
+        for given, job in flight.life.answers:
             if given is answer and answer.kind != "verify":
                 return job
         raise PolicyError(f"{self.policy!r} finishes query {flight.life.row} with what is not one of its answers")

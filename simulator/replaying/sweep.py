@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from simulator.engine.build import System, build
-from simulator.metrics.curves import Ranked
+from simulator.metrics.curves import Ranked, Sides
 from simulator.metrics.value import RESAMPLES
 from simulator.replaying.bar import Bar, bar
 from simulator.replaying.curve import Curve, read_off
 from simulator.replaying.ends import Currency, Ends, Ies
 from simulator.replaying.points import Exact, Grid, Ints, Points, means, sums_by_query
+from simulator.replaying.refine import bracket, refined
 from simulator.replaying.replay import replay
 from simulator.replaying.vary import Over, Question, always, varied
 from simulator.spec.errors import SpecError
@@ -64,9 +65,9 @@ def curve(question: Question, over: Over, named: Named = NOTHING, resamples: int
 def points_of(system: System, question: Question, over: Over, named: Named = NOTHING, count: int = SHOWN) -> Made:
     """The points without load: of a threshold between two pools all, from a replay on each side; else one a value.
 
-    Weak is the cheapest pool and strong the most accurate one, unless named. `count` values are taken where none are
-    given. SpecError where the scenario has no items, the key cannot take a value, or nobody knows which values make a
-    difference.
+    Weak is the cheapest pool and strong the most accurate one, unless named. Where no values are given, about `count`
+    are taken: quantiles of the scores that the policy compares, or, of another number of a policy, those between which
+    most changes. SpecError where the scenario has no items, the key cannot take a value, or no values are known.
     """
     singles = [replayed(varied(system, question.load(*always(pool)))) for pool in pools_of(system)]
     ends = ends_of(system, singles, named)
@@ -74,9 +75,28 @@ def points_of(system: System, question: Question, over: Over, named: Named = NOT
         whole = exact(system, question, known, singles, ends)
         if whole is not None:
             return Made(*whole, ends, True)
-    values = values_of(system, over, count)
-    told = [replayed(at(system, question, over, value)) for value in values]
+    values, told = _some(system, question, over, ends, count)
     return Made(*one_by_one(system, values, told, singles, ends), ends, False)
+
+
+def _some(
+    system: System, question: Question, over: Over, ends: Ends, count: int
+) -> tuple[tuple[float | str, ...], list[Told]]:
+    """Values, those given or about `count` that matter, and a replay at each."""
+    known = None if over.values is not None else bar(system, system.world(0), over.key)
+    between = None if over.values is not None or known is not None else bracket(system.scenario, over.key)
+    if between is None:
+        values = values_of(system, over, count)
+        return values, [replayed(at(system, question, over, value)) for value in values]
+
+    def measure(value: float) -> tuple[float, Told]:
+        told = replayed(at(system, question, over, value))
+        made = means(sums_by_query(told.queries, told.calls, ends.strong).sum(axis=1, keepdims=True))
+        share, cost = float(made["strong_share"][0]), float(made[ends.currency][0])
+        return share + cost / ends.efficiency.references.get(ends.currency, cost or 1.0), told
+
+    found = refined(measure, *between, count)
+    return tuple(value for value, _ in found), [told for _, told in found]
 
 
 def pools_of(system: System) -> tuple[str, ...]:
@@ -118,7 +138,7 @@ def exact(
     grid = Grid.of(ends.pools, list(zip(alone, items[2:], strict=True)), count)
     chosen = np.array([j for j, _ in reachable], dtype=np.intp)
     values = tuple(value for _, value in reachable)
-    return Exact(values, ranked, chosen, kept, deferred, items[0], count), grid
+    return Exact(values, Sides(ranked, kept, deferred), chosen, items[0], count), grid
 
 
 def at(system: System, question: Question, over: Over, value: float | str) -> System:

@@ -101,7 +101,7 @@ def test_the_efficiency_of_a_point_is_that_of_its_queries(folder: Path):
 def test_curves_under_no_load_are_those_without(folder: Path):
     question = asked(POLICIES["cascade"][0], folder)
     over = Over.of("policy.accept=0.2,0.8")
-    idle, run = curve(question, over, resamples=20), loaded_curve(question, over, resamples=20)
+    idle, run = curve(question, over, resamples=20), loaded_curve(question, over, resamples=20, jobs=1)
     for name in ("accuracy", "calls", "escalated_frac", "strong_share", "coverage"):
         np.testing.assert_allclose(idle.points[name], run.points[name], err_msg=name)
     np.testing.assert_allclose(idle.points["e2e_s"], run.points["e2e_s"], rtol=0.01)
