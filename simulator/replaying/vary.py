@@ -73,9 +73,9 @@ def _number(word: str) -> float | str:
 
 
 def always(pool: str) -> tuple[Override, ...]:
-    """Everything to one pool."""
-    said = (("policy.use", "always"), ("policy.pool", pool))
-    return tuple(Override(f"--set {key}={value}", key, value) for key, value in said)
+    """Everything to one pool, whatever `--set` says of the policy."""
+    value = f"{{use: always, pool: {pool}}}"
+    return (Override(f"--set policy={value}", "policy", value),)
 
 
 def varied(system: System, scenario: Scenario) -> System:
