@@ -16,6 +16,7 @@ from simulator.workload.read_quality import files_named, read_quality_profile
 
 REPLAYS: Mapping[str, str] = {
     "golden-cascades": "simulator.replays.golden",
+    "llama-cascades": "simulator.replays.llama_chain",
 }
 """Modules with a `REPLAY`, in the order in which they are told."""
 
