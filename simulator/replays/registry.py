@@ -17,6 +17,7 @@ from simulator.workload.read_quality import files_named, read_quality_profile
 REPLAYS: Mapping[str, str] = {
     "golden-cascades": "simulator.replays.golden",
     "llama-cascades": "simulator.replays.llama_chain",
+    "routellm": "simulator.replays.routellm",
 }
 """Modules with a `REPLAY`, in the order in which they are told."""
 
