@@ -89,6 +89,7 @@ def _pair(table: str, small: str, large: str, printed: Published) -> Iterator[Ro
     answers = idle.single(small)
     signal = auroc(column(answers, "confidence"), column(answers, "score"), resamples=0)
     as_good = made.points["accuracy"].to_numpy() >= alone[large] - 1e-12
+    matched_at = float(made.points["strong_share"][as_good].min())
     saved = made.metrics["saved_frac"].value
     told: dict[str, tuple[str, float | Value]] = {
         "accuracy of the small model": (printed.small, alone[small]),

@@ -92,7 +92,7 @@ def of_set(name: str) -> Iterator[Row]:
 
 
 def _oracle(name: str, published: Published, weak: Floats, strong: Floats) -> Iterator[Row]:
-    """It asks the strong model first where that gains most; a share is of whole questions, the first that has enough."""
+    """It asks the strong model first where that gains most; shares are of whole questions."""
     ends = float(weak.mean()), float(strong.mean())
     share, quality = curves.oracle(weak, strong)
     reached = {level: 100 * _whole(curves.cpt(level, share, quality, *ends), len(weak)) for level in (0.5, 0.8, 1.0)}
