@@ -63,6 +63,23 @@ POLICIES = {
     "least-loaded": "simulator.policies.least_loaded:LeastLoaded",
     "oracle": "simulator.policies.oracle:Oracle",
     "carrot": "simulator.policies.routing_utility:Carrot",
+    "greenserv": "simulator.policies.online_bandits:GreenServ",
+    "metallm": "simulator.policies.online_bandits:MetaLLM",
+    "pickllm": "simulator.policies.online_pickllm:PickLLM",
+    "mixllm": "simulator.policies.online_corrected:MixLLM",
+    "pilot": "simulator.policies.online_corrected:Pilot",
+    "hil-f": "simulator.policies.online_hil:HilF",
+    "hil-n": "simulator.policies.online_hil:HilN",
+    "cache-distil": "simulator.policies.online_distil:CacheDistil",
+    "moving-threshold": "simulator.policies.system_moving:MovingThreshold",
+    "headroom": "simulator.policies.system_headroom:Headroom",
+    "routebalance": "simulator.policies.system_instances:RouteBalance",
+    "gateway": "simulator.policies.system_instances:Gateway",
+    "simple-shuffle": "simulator.policies.system_litellm:SimpleShuffle",
+    "least-busy": "simulator.policies.system_litellm:LeastBusy",
+    "usage-based": "simulator.policies.system_litellm:UsageBased",
+    "latency-based": "simulator.policies.system_litellm:LatencyBased",
+    "cost-based": "simulator.policies.system_litellm:CostBased",
 }
 
 ESTIMATORS = {
