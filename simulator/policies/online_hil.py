@@ -26,7 +26,7 @@ from simulator.policies.core import (
 from simulator.spec.refs import PoolName
 
 Scale = Literal["probability", "log-probability"]
-FADED, FLOODED = 1e-200, 1e200
+FADED, LEAST = 1e-100, 1e-300
 
 
 def probability(score: float, scale: Scale) -> float:
@@ -66,9 +66,10 @@ class Thresholds:
         first = self._split(p)
         weight = self.weight[: self.pieces]
         weight[:first] *= math.exp(-self.eta * (accepting - offloading))  # only their ratio counts
-        if first and weight[first - 1] > FLOODED:
-            weight /= weight.max()
-        np.maximum(weight[:first], FADED, out=weight[:first])  # what is out of favour may come back
+        most = weight.max()
+        if not FADED < most < 1.0 / FADED:
+            weight /= most
+        np.maximum(weight, LEAST, out=weight)  # what is out of favour may come back
 
     def _split(self, p: float) -> int:
         """Make p an edge; the number of pieces below it."""
