@@ -132,10 +132,10 @@ class Pilot:
 
     A pool may be asked if c_M <= q_M / ((U e / L)^z L / e), z the share of the budget that is spent, U and L the most
     and the least quality per cost of any pool on the train split: all may at first, only the best value at last (the
-    threshold of online knapsacks); the cheapest where none may. Budgets are per `window` queries, and what one leaves
-    passes to the next. Spending is expected prices, put right by what comes back. Qualities are predicted from the
-    train split and corrected by what comes back (the paper's prior is of preferences). Source: PILOT, arXiv
-    2508.21141; the constants of the bandit are assumed.
+    threshold of online knapsacks); the cheapest where none may, within the budget or not. Budgets are per `window`
+    queries, and what one leaves passes to the next. Spending is expected prices, put right by what comes back.
+    Qualities are predicted from the train split and corrected by what comes back (the paper's prior is of preferences).
+    Source: PILOT, arXiv 2508.21141; the constants of the bandit are assumed.
     """
 
     ROUTER: ClassVar = RouterCost(0.065, source="PILOT, arXiv 2508.21141: 65 ms and more a query")
