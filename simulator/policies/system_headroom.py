@@ -30,11 +30,13 @@ class Objectives:
     ttft_s: float | None
     tpot_s: float | None
 
+    def are_kept(self, ttft_s: float, tpot_s: float) -> bool:
+        """Whether predictions are within them."""
+        return (self.ttft_s is None or ttft_s <= self.ttft_s) and (self.tpot_s is None or tpot_s <= self.tpot_s)
+
     def kept_by(self, pool: PoolView, prompt_tok: int) -> bool:
         """Whether the pool is predicted to keep them, with the calls outstanding now."""
-        if self.ttft_s is not None and not pool.predicted_ttft_s(prompt_tok) <= self.ttft_s:
-            return False
-        return self.tpot_s is None or pool.predicted_tpot_s <= self.tpot_s
+        return self.are_kept(pool.predicted_ttft_s(prompt_tok), pool.predicted_tpot_s)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
@@ -18,16 +19,19 @@ from simulator.policies.core import (
     Decision,
     Drop,
     FleetView,
-    Floats,
     Needs,
     Policy,
+    PoolView,
     Query,
+    Reported,
     RouterCost,
     Setting,
 )
 from simulator.policies.least_loaded import among_or_all
 from simulator.policies.system_headroom import Objectives
 from simulator.spec.refs import PoolName
+
+SCORERS = ("queue", "kv", "prefix")
 
 
 class Instance(NamedTuple):
@@ -81,55 +85,62 @@ class RouteBalance:
         output_tok = asked.output_tok(self.quality)
         cost = expected_cost(setting, self.quality, self.currency)
         alone_s = asked.time_s(output_tok)
-        return Balances(
-            setting.pools,
-            self.quality_weight * np.nan_to_num(asked.quality(self.quality)) - self.cost_weight * relative(cost),
-            asked.time_s(np.ones_like(output_tok)),
-            output_tok,
-            self.latency_weight / float(alone_s.mean(axis=0).max()),
-            Objectives(self.ttft_s, self.tpot_s),
-            cost <= (np.inf if self.budget is None else self.budget),
-        )
+        worth = self.quality_weight * np.nan_to_num(asked.quality(self.quality)) - self.cost_weight * relative(cost)
+        first_s = asked.time_s(np.ones_like(output_tok))
+        affordable = cost <= (math.inf if self.budget is None else self.budget)
+        columns = (matrix.tolist() for matrix in (worth, first_s, output_tok, affordable))
+        predicted = [
+            [Predicted(*of_pool) for of_pool in zip(*rows, strict=True)] for rows in zip(*columns, strict=True)
+        ]
+        per_s = self.latency_weight / float(alone_s.mean(axis=0).max())
+        return Balances(setting.pools, predicted, per_s, Objectives(self.ttft_s, self.tpot_s))
+
+
+class Predicted(NamedTuple):
+    """What was predicted of a query's call at a pool before the run: `worth` is all of its score but latency."""
+
+    worth: float
+    first_s: float
+    output_tok: float
+    is_affordable: bool
 
 
 @dataclass(frozen=True)
 class Balances:
-    """`RouteBalance` with what was predicted before the run: `worth` is all but latency, `per_s` that of a second."""
+    """`RouteBalance` with what was predicted, (queries, pools); `per_s` is what a second costs."""
 
     pools: tuple[str, ...]
-    worth: Floats
-    first_s: Floats
-    output_tok: Floats
+    predicted: list[list[Predicted]]
     per_s: float
     objectives: Objectives
-    affordable: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 
     def decide(self, query: Query, view: FleetView) -> Decision:
-        """Ask the best instance of the pools not asked yet."""
-        row = query.id
-        found = instances(self.pools, query, view)
-        if not found:
-            return Drop(query.failure)
-        passing = {each.pool for each in found if self._passes(each.pool, query, view)}
-        among = [each for each in found if each.pool in passing or not passing]
-        best, choice = float("-inf"), among[0]
-        for each in among:
-            score = float(self.worth[row, each.pool]) - self.per_s * self._latency_s(each, query, view)
-            if score > best:
-                best, choice = score, each
-        return Ask((Call(self.pools[choice.pool], replica=choice.replica, final=True),))
+        """Ask the best instance of the pools not asked yet; of all these where none passes the filters."""
+        best, choice, best_passes = -math.inf, Call(""), False
+        for name, predicted in zip(self.pools, self.predicted[query.id], strict=True):
+            if name in query.asked:
+                continue
+            pool = view.pools[name]
+            ttft_s, tpot_s = pool.predicted_ttft_s(query.prompt_tok), pool.predicted_tpot_s
+            passes = predicted.is_affordable and self.objectives.are_kept(ttft_s, tpot_s)
+            if best_passes and not passes:
+                continue
+            wait_s = max(ttft_s - predicted.first_s, 0.0)
+            sure = predicted.worth - self.per_s * (predicted.first_s + tpot_s * predicted.output_tok)
+            for replica, share in _shares(pool):
+                score = sure - self.per_s * wait_s * share
+                if score > best or passes > best_passes:
+                    best, choice, best_passes = score, Call(name, replica=replica, final=True), passes
+        return Ask((choice,)) if choice.pool else Drop(query.failure)
 
-    def _passes(self, pool: int, query: Query, view: FleetView) -> bool:
-        seen = view.pools[self.pools[pool]]
-        return bool(self.affordable[query.id, pool]) and self.objectives.kept_by(seen, query.prompt_tok)
 
-    def _latency_s(self, instance: Instance, query: Query, view: FleetView) -> float:
-        pool = view.pools[self.pools[instance.pool]]
-        first_s = float(self.first_s[query.id, instance.pool])
-        mean_tok = pool.outstanding_tok / pool.replicas
-        share = instance.outstanding_tok / mean_tok if instance.replica >= 0 and mean_tok > 0.0 else 1.0
-        wait_s = max(pool.predicted_ttft_s(query.prompt_tok) - first_s, 0.0) * share
-        return first_s + wait_s + pool.predicted_tpot_s * float(self.output_tok[query.id, instance.pool])
+def _shares(pool: PoolView) -> list[tuple[int, float]]:
+    """Each engine of a pool, and how much is outstanding there against the mean; -1 where there is only one."""
+    loads = pool.outstanding_tok_by_replica
+    if len(loads) == 1:
+        return [(-1, 1.0)]
+    mean = sum(loads) / len(loads)
+    return [(i, load / mean if mean > 0.0 else 1.0) for i, load in enumerate(loads)]
 
 
 @dataclass(frozen=True)
@@ -147,13 +158,13 @@ class Gateway:
     ROUTER: ClassVar = RouterCost(0.001, source="assumed: a look-up")
 
     among: tuple[PoolName, ...] = ()
-    weights: dict[str, float] = field(default_factory=lambda: {"queue": 2.0, "kv": 2.0, "prefix": 3.0})
+    weights: dict[str, float] = field(default_factory=lambda: dict(zip(SCORERS, (2.0, 2.0, 3.0), strict=True)))
     most_waiting: float = 5.0
     most_kv_used: float = 0.8
     remembered: int = 1000
 
     def __post_init__(self) -> None:
-        strange = [name for name in self.weights if name not in ("queue", "kv", "prefix")]
+        strange = [name for name in self.weights if name not in SCORERS]
         if strange:
             raise ValueError(f"no scorer {strange[0]!r}; there are queue, kv and prefix")
 
@@ -183,9 +194,10 @@ class Gates:
         found = instances(self.pools, query, view)
         if not found:
             return Drop(query.failure)
-        free = [each for each in found if not self._is_saturated(each, view)]
-        among = free or found
-        scores = self._scores(among, query.cls.prefix, view)
+        reports = {pool: view.pools[self.pools[pool]].reported for pool in {each.pool for each in found}}
+        free = {pool for pool, said in reports.items() if self._is_free(said, view.pools[self.pools[pool]].replicas)}
+        among = [each for each in found if each.pool in free or not free]
+        scores = self._scores(among, query.cls.prefix, reports)
         best = max(scores)
         equals = [each for each, score in zip(among, scores, strict=True) if score >= best - 1e-12]
         choice = equals[int(self.uniform("policy", query.id, len(query.asked)) * len(equals))]
@@ -193,22 +205,21 @@ class Gates:
             self._remember((choice.pool, choice.replica), query.cls.prefix)
         return Ask((Call(self.pools[choice.pool], replica=choice.replica, final=True),))
 
-    def _is_saturated(self, instance: Instance, view: FleetView) -> bool:
-        pool = view.pools[self.pools[instance.pool]]
-        waiting = pool.reported.waiting_calls / pool.replicas
-        return waiting > self.rule.most_waiting or pool.reported.kv_used_frac > self.rule.most_kv_used
+    def _is_free(self, said: Reported, replicas: int) -> bool:
+        waiting = said.waiting_calls / replicas
+        return waiting <= self.rule.most_waiting and said.kv_used_frac <= self.rule.most_kv_used
 
-    def _scores(self, among: list[Instance], prefix: str | None, view: FleetView) -> list[float]:
-        weights = self.rule.weights
+    def _scores(self, among: list[Instance], prefix: str | None, reports: Mapping[int, Reported]) -> list[float]:
+        queue, kv, hit = (self.rule.weights.get(name, 0.0) for name in SCORERS)
         loads = [each.outstanding_tok for each in among]
-        least, span = min(loads), max(loads) - min(loads)
+        most, span = max(loads), max(loads) - min(loads)
         found = []
         for each in among:
-            queue = 1.0 - (each.outstanding_tok - least) / span if span > 0.0 else 1.0
-            kv = 1.0 - view.pools[self.pools[each.pool]].reported.kv_used_frac
-            hit = float(prefix is not None and prefix in self.sent.get((each.pool, each.replica), ()))
-            scored = {"queue": queue, "kv": kv, "prefix": hit}
-            found.append(sum(weight * scored[name] for name, weight in weights.items()))
+            score = queue * ((most - each.outstanding_tok) / span if span > 0.0 else 1.0)
+            score += kv * (1.0 - reports[each.pool].kv_used_frac)
+            if prefix is not None and prefix in self.sent.get((each.pool, each.replica), ()):
+                score += hit
+            found.append(score)
         return found
 
     def _remember(self, instance: tuple[int, int], prefix: str) -> None:
