@@ -8,8 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from simulator.learning.clusters import Cluster
 from simulator.learning.core import EncoderPart
-from simulator.learning.tasks import Task
+from simulator.learning.features import Joined, Task, Usual
+from simulator.learning.text import Complexity
 from simulator.policies.core import (
     Ask,
     Call,
@@ -38,11 +40,11 @@ class GreenServ:
 
     `lam` 0 is accuracy alone, 1 energy alone. Energy is joules `per-token` of prompt and answer (the paper's) or
     `per-query`, between the least and the most of the query's task: `bounds`, or those of the train split. `context`
-    is what the model is linear in (null: nothing, one mean a pool). Pools may come and go: `from_s`, `until_s`; a new
-    one starts with nothing known, hence is explored at once. `limit_s` leaves out pools whose answers took longer than
-    that on the mean (the paper's filter; it has it, and does not use it). Of strategies, `linucb` (alpha .1, ridge
-    .05), `eps-greedy` (1, falling by .985 a query to .01; ridge .25), `thompson` (sigma .25, prior variance 2).
-    Source: GreenServ, arXiv 2601.17551, and its repository's settings.
+    is what the model is linear in: task, cluster and complexity, which needs prompts (null: nothing, one mean a pool).
+    Pools may come and go, `from_s` and `until_s`; of a new one nothing is known, so it is explored at once. `limit_s`
+    leaves out pools whose answers took longer than that on the mean (the paper's filter, which its experiments do not
+    use). Strategies: `linucb` (alpha .1, ridge .05), `eps-greedy` (1, falling by .985 a query to .01; ridge .25),
+    `thompson` (sigma .25, prior variance 2). Source: GreenServ, arXiv 2601.17551, and its repository's settings.
     """
 
     ROUTER: ClassVar = RouterCost(0.00777, source="GreenServ, arXiv 2601.17551: 7.77 ms a query")
@@ -53,7 +55,7 @@ class GreenServ:
     ridge: float | None = None
     energy: Per = "per-token"
     bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
-    context: EncoderPart | None = Task()
+    context: EncoderPart | None = Joined((Task(), Cluster(3), Complexity()))
     limit_s: float | None = None
     from_s: dict[PoolName, float] = field(default_factory=dict)
     until_s: dict[PoolName, float] = field(default_factory=dict)
@@ -100,7 +102,7 @@ class MetaLLM:
     price: float = 0.3
     alpha: float = 0.5
     ridge: float = 1.0
-    context: EncoderPart = Task()
+    context: EncoderPart = Usual()
 
     @property
     def needs(self) -> Needs:

@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from simulator.learning.core import EncoderPart, EstimatorPart
-from simulator.learning.means import TaskMean
-from simulator.learning.tasks import Task
+from simulator.learning.features import Usual
+from simulator.learning.neighbours import Knn
 from simulator.policies.choice import Currency, expected_cost, relative
 from simulator.policies.core import (
     Ask,
@@ -81,8 +81,8 @@ class MixLLM:
     gamma: float = 0.5
     patience_s: float = 10.0
     ridge: float = 1.0
-    quality: EstimatorPart = TaskMean()
-    context: EncoderPart = Task()
+    quality: EstimatorPart = Knn()
+    context: EncoderPart = Usual()
     currency: Currency = "usd"
 
     @property
@@ -145,8 +145,8 @@ class Pilot:
     window: int = 50
     alpha: float = 0.1
     ridge: float = 1.0
-    quality: EstimatorPart = TaskMean()
-    context: EncoderPart = Task()
+    quality: EstimatorPart = Knn()
+    context: EncoderPart = Usual()
 
     def __post_init__(self) -> None:
         if not self.budget_per_query > 0.0 or self.window < 1:

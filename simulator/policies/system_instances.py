@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from simulator.learning.core import EstimatorPart
-from simulator.learning.means import TaskMean
+from simulator.learning.neighbours import Knn
 from simulator.policies.choice import Currency, expected_cost, relative
 from simulator.policies.core import (
     Ask,
@@ -72,7 +72,7 @@ class RouteBalance:
     tpot_s: float | None = None
     budget: float | None = None
     currency: Currency = "usd"
-    quality: EstimatorPart = TaskMean()
+    quality: EstimatorPart = Knn()
 
     @property
     def needs(self) -> Needs:
