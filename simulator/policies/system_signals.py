@@ -9,9 +9,10 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
 
-from simulator.policies.core import FleetView, PoolView, Query
+from simulator.policies.core import FleetView, LinkView, PoolView, Query
+from simulator.spec.refs import LinkName, PoolName
 
-SIGNALS: dict[str, Callable[[PoolView, Query], float]] = {
+OF_POOLS: dict[str, Callable[[PoolView, Query], float]] = {
     "outstanding-tok": lambda pool, query: pool.outstanding_tok / pool.replicas,
     "outstanding-calls": lambda pool, query: pool.outstanding_calls / pool.replicas,
     "waiting-calls": lambda pool, query: pool.reported.waiting_calls / pool.replicas,
@@ -21,6 +22,10 @@ SIGNALS: dict[str, Callable[[PoolView, Query], float]] = {
     "battery": lambda pool, query: math.nan if pool.battery_frac is None else pool.battery_frac,
     "carbon-g-per-kwh": lambda pool, query: pool.carbon_g_per_j * 3.6e6,
     "usd-per-mtok": lambda pool, query: pool.usd_per_tok[1] * 1e6,
+}
+OF_LINKS: dict[str, Callable[[LinkView], float]] = {
+    "up-mbit-per-s": lambda link: link.up_bytes_per_s * 8e-6,
+    "rtt-s": lambda link: link.rtt_s,
 }
 
 Signal = Literal[
@@ -45,22 +50,25 @@ class Move:
 
     Signals of a pool (`of`): `outstanding-tok` and `outstanding-calls` a replica, as the router counts them;
     `waiting-calls` a replica and `kv-used` (0 to 1), as the pool last reported; `ttft-s` and `tpot-s` as predicted;
-    `battery` (1 is full); `carbon-g-per-kwh`; `usd-per-mtok` of answers. Of a link: `up-mbit-per-s`, `rtt-s`. Of none:
-    `overspent`, dollars spent so far over those of the budget for as many queries, less 1.
+    `battery` (1 is full); `carbon-g-per-kwh`; `usd-per-mtok` of answers. Of a `link`: `up-mbit-per-s`, `rtt-s`. Of
+    neither: `overspent`, dollars spent so far over those of the budget for as many queries, less 1.
     """
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     signal: Signal
     weight: float
-    of: str | None = None
+    of: PoolName | None = None
+    link: LinkName | None = None
     neutral: float = 0.0
     most: float = 1.0
 
     def __post_init__(self) -> None:
-        if (self.of is None) != (self.signal == "overspent"):
-            needed = "is of no pool or link" if self.of is not None else "needs 'of': a pool or a link"
-            raise ValueError(f"{self.signal!r} {needed}")
+        needed = "of" if self.signal in OF_POOLS else "link" if self.signal in OF_LINKS else None
+        given = [name for name in ("of", "link") if getattr(self, name) is not None]
+        if given != ([] if needed is None else [needed]):
+            wanted = "neither 'of' nor 'link'" if needed is None else f"{needed!r} alone"
+            raise ValueError(f"{self.signal!r} needs {wanted}")
 
     def at(self, query: Query, view: FleetView, overspent: float) -> float:
         """By how much a threshold moves now."""
@@ -68,10 +76,6 @@ class Move:
         return 0.0 if math.isnan(moved) else min(max(moved, -self.most), self.most)
 
     def _signal(self, query: Query, view: FleetView, overspent: float) -> float:
-        if self.of is None:
-            return overspent
-        if self.signal == "up-mbit-per-s":
-            return view.links[self.of].up_bytes_per_s * 8e-6
-        if self.signal == "rtt-s":
-            return view.links[self.of].rtt_s
-        return SIGNALS[self.signal](view.pools[self.of], query)
+        if self.of is not None:
+            return OF_POOLS[self.signal](view.pools[self.of], query)
+        return overspent if self.link is None else OF_LINKS[self.signal](view.links[self.link])

@@ -85,9 +85,9 @@ def test_a_signal_moves_the_threshold_as_far_as_its_weight_says(
 def test_links_move_it_too() -> None:
     slow = {"air": Link(up_bytes_per_s=0.25e6, rtt_s=0.3)}
     view = fleet(*IDLE, links=slow)
-    rate = moving({"signal": "up-mbit-per-s", "of": "air", "weight": 0.1, "neutral": 4.0})
+    rate = moving({"signal": "up-mbit-per-s", "link": "air", "weight": 0.1, "neutral": 4.0})
     assert accepted_from(rate, view) == pytest.approx(0.4)  # 2 of 4 Mbit/s: offload less
-    assert accepted_from(moving({"signal": "rtt-s", "of": "air", "weight": -1.0}), view) == pytest.approx(0.3)
+    assert accepted_from(moving({"signal": "rtt-s", "link": "air", "weight": -1.0}), view) == pytest.approx(0.3)
 
 
 @given(a=st.floats(0, 2000), b=st.floats(0, 2000))
@@ -128,6 +128,7 @@ def test_spending_over_a_budget_asks_the_large_model_less() -> None:
         {"step": 0.0},
         {"moves": [{"signal": "battery", "weight": 1.0}]},
         {"moves": [{"signal": "overspent", "weight": 1.0}]},
+        {"moves": [{"signal": "rtt-s", "of": "large", "weight": 1.0}]},
         {"moves": [{"signal": "load", "of": "large", "weight": 1.0}]},
         {"moves": [{**LOAD, "wieght": 1.0}]},
         {"base": {"use": "greenserv"}, "field": "lam"},
