@@ -19,7 +19,6 @@ from simulator.policies.core import (
     Drop,
     Feedback,
     FleetView,
-    Needs,
     Policy,
     Query,
     RouterCost,
@@ -183,11 +182,6 @@ class LatencyBased:
     def __post_init__(self) -> None:
         if self.buffer < 0.0 or self.window < 1 or not self.ttl_s > 0.0:
             raise ValueError("'buffer' is 0 or more, 'window' at least 1, 'ttl_s' above 0")
-
-    @property
-    def needs(self) -> Needs:
-        """What comes back."""
-        return Needs(feedback=True)
 
     def prepare(self, setting: Setting) -> Policy:
         """The rule over this fleet, with nothing heard."""

@@ -11,12 +11,12 @@ from simulator.policies.core import (
     Ask,
     Decision,
     FleetView,
+    Learner,
     Policy,
     PolicyPart,
     Query,
     RouterCost,
     Setting,
-    needs_of,
     prepared,
 )
 from simulator.policies.system_signals import Move
@@ -48,8 +48,6 @@ class MovingThreshold:
             raise ValueError("'step' must be above 0, and 'least' below 'most'")
         if (self.budget_usd_per_query is None) != all(move.signal != "overspent" for move in self.moves):
             raise ValueError("'budget_usd_per_query' and a move by 'overspent' go together")
-        if needs_of(self.base).feedback:
-            raise ValueError("the base policy learns, and would at each threshold by itself")
         if self.field not in {each.name for each in fields(self.base) if each.init}:  # type: ignore[arg-type]
             raise ValueError(f"the base policy has no {self.field!r} to move")
         if not all(isinstance(each, int | float) for each in _numbers(getattr(self.base, self.field))):
@@ -118,7 +116,10 @@ class Moves:
         many = isinstance(value, dict)
         there = {name: self._kept(each + moved) for name, each in value.items()} if many else self._kept(value + moved)
         base: Any = self.rule.base
-        return prepared(replace(base, **{self.rule.field: there}), self.setting)
+        policy = prepared(replace(base, **{self.rule.field: there}), self.setting)
+        if isinstance(policy, Learner):
+            raise ValueError("the base policy learns, and would at each threshold by itself")
+        return policy
 
     def _kept(self, value: float) -> float:
         return min(max(value, self.rule.least), self.rule.most)

@@ -131,12 +131,16 @@ def test_spending_over_a_budget_asks_the_large_model_less() -> None:
         {"moves": [{"signal": "rtt-s", "of": "large", "weight": 1.0}]},
         {"moves": [{"signal": "load", "of": "large", "weight": 1.0}]},
         {"moves": [{**LOAD, "wieght": 1.0}]},
-        {"base": {"use": "greenserv"}, "field": "lam"},
     ],
 )
 def test_what_cannot_move_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         made({"use": "moving-threshold", "base": CASCADE, "moves": [], **wrong})
+
+
+def test_a_policy_that_learns_has_no_threshold_to_move() -> None:
+    with pytest.raises(ValueError, match="learns"):
+        ready({"use": "moving-threshold", "base": "latency-based", "field": "buffer", "moves": []})
 
 
 def test_headroom_is_asked_of_before_price() -> None:
