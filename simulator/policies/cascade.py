@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from simulator.policies.core import Answer, Ask, Call, Decision, Drop, Finish, FleetView, Query
+from simulator.policies.core import Answer, Ask, Call, Decision, Drop, Finish, FleetView, Needs, Query
 from simulator.spec.refs import PoolName, VerifierName
 
 
@@ -34,9 +34,9 @@ class Cascade:
         object.__setattr__(self, "_asks", {pool: Ask((Call(pool, final=pool == last),)) for pool in self.order})
 
     @property
-    def needs_score_of(self) -> tuple[str, ...]:
-        """Pools whose answers must come with a score: all but the last."""
-        return self.order[:-1]
+    def needs(self) -> Needs:
+        """Answers with a score, of all pools but the last."""
+        return Needs(scores_of=self.order[:-1])
 
     def decide(self, query: Query, view: FleetView) -> Decision:
         """Accept the newest answer or ask the next pool."""

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
+from simulator.learning.core import Encoder, Estimator
 from simulator.policies.core import (
     Answer,
     Ask,
@@ -14,13 +17,17 @@ from simulator.policies.core import (
     Drop,
     Failed,
     Finish,
+    Floats,
+    Ints,
     Outcome,
     Policy,
     Prepared,
     Query,
     Reported,
     Setting,
+    Train,
     Wait,
+    prepared,
 )
 
 MOST_CALLS = 50  # a policy that makes more for one query never ends it
@@ -50,6 +57,65 @@ class _Fleet:
     now_s: float = 0.0
 
 
+QUERIES = 200
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Queries of which each pool's answer is expected to be as good as a draw says, and a price more for each pool."""
+
+    pools: int
+    tasks: tuple[str, ...] = ("math",)
+
+    @property
+    def prompt_tok(self) -> Ints:
+        return 1 + 37 * np.arange(QUERIES)
+
+    @property
+    def task(self) -> Ints:
+        return -(np.arange(QUERIES) % 2)
+
+    def _drawn(self, stream: int) -> Floats:
+        return np.random.default_rng(stream).random((QUERIES, self.pools))
+
+    def quality(self, estimator: Estimator) -> Floats:
+        return self._drawn(1)
+
+    def output_tok(self, estimator: Estimator) -> Floats:
+        return 1.0 + np.floor(100 * self._drawn(2))
+
+    def features(self, encoder: Encoder) -> Floats:
+        return self._drawn(3)
+
+    def prompts(self) -> list[str]:
+        return [f"question number {query}" for query in range(QUERIES)]
+
+    def recorded(self, name: str) -> Floats:
+        return self._drawn(4)[:, 0]
+
+    def usd(self, output_tok: Floats) -> Floats:
+        return output_tok * (1.0 + np.arange(self.pools))
+
+    energy_j = time_s = usd
+
+    def train(self) -> Train:
+        output_tok = self._drawn(5) * 100
+        priced = self.usd(output_tok)
+        score = (self._drawn(6) < 0.6).astype(float)
+        return Train(
+            score,
+            self._drawn(7),
+            output_tok,
+            priced,
+            priced,
+            priced,
+            self.prompt_tok,
+            self.task,
+            self.tasks,
+            self.quality,
+        )
+
+
 def check_policy(policy: Policy | Prepared, pools: Sequence[str], verifiers: Sequence[str] = ()) -> None:
     """Lead `policy` through queries with all kinds of answers and failures, and raise BrokenPromise if it breaks one.
 
@@ -57,24 +123,29 @@ def check_policy(policy: Policy | Prepared, pools: Sequence[str], verifiers: Seq
     an answer); finishes only with an answer it was given; never waits with nothing in flight; ends every query within a
     few calls; decides alike when asked the same again; and changes neither query nor view.
     """
-    ready = policy.prepare(_setting(pools)) if isinstance(policy, Prepared) else policy
+    ready = prepared(policy, setting(pools))
     view = _Fleet(MappingProxyType({name: _Pool(name) for name in pools}))
-    for number in range(200):
+    for number in range(QUERIES):
         query = Query(number, ClassFacts("chat", "here"), ("math", None)[number % 2], 1 + 37 * number, float(number))
         _lead(ready, query, view, (*pools, *verifiers), frozenset(verifiers))
 
 
-def _setting(pools: Sequence[str]) -> Setting:
+def setting(pools: Sequence[str]) -> Setting:
+    """A setting in which any policy can be prepared: made-up queries, prices and outcomes."""
+
     def uniform(stream: str, query: int, attempt: int) -> float:
         return (hash((len(stream), query, attempt)) % 9973) / 9973
 
     prices = {pool: 1.0 + i for i, pool in enumerate(pools)}
+    asked = _Asked(len(pools))
     return Setting(
         pools=tuple(pools),
         models={pool: f"model-of-{pool}" for pool in pools},
         uniform=uniform,
         usd_per_call=prices,
         energy_j_per_call=prices,
+        asked=asked,
+        train=asked.train(),
         truth=lambda query, pool: float((query + len(pool)) % 2),
     )
 

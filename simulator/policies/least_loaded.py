@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter
 
 from simulator.policies.core import Ask, Call, Decision, Drop, FleetView, Query, Setting
@@ -19,7 +19,6 @@ class LeastLoaded:
     """
 
     among: tuple[PoolName, ...] = ()
-    needs_truth: bool = field(init=False, repr=False, default=False)
 
     def prepare(self, setting: Setting) -> LeastOf:
         """The rule over this fleet."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from simulator.policies.core import Ask, Call, Decision, FleetView, Query, Setting, failed_or
+from simulator.policies.core import Ask, Call, Decision, FleetView, Needs, Query, Setting, failed_or
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,11 @@ class Oracle:
     """
 
     currency: Literal["usd", "energy"] = "usd"
-    needs_truth: bool = field(init=False, repr=False, default=True)
+
+    @property
+    def needs(self) -> Needs:
+        """The truth."""
+        return Needs(truth=True)
 
     def prepare(self, setting: Setting) -> Knows:
         """The oracle of one replication, with the truth."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from simulator.policies.core import Ask, Call, Decision, FleetView, Query, Setting, failed_or
 from simulator.spec.refs import PoolName
@@ -17,7 +17,6 @@ class RandomShare:
     """
 
     share: dict[PoolName, float]
-    needs_truth: bool = field(init=False, repr=False, default=False)
 
     def __post_init__(self) -> None:
         if not self.share or min(self.share.values()) < 0 or not sum(self.share.values()) > 0:

@@ -7,7 +7,7 @@ import importlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, NoReturn, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, ValidationInfo, create_model
@@ -62,6 +62,16 @@ POLICIES = {
     "cascade": "simulator.policies.cascade:Cascade",
     "least-loaded": "simulator.policies.least_loaded:LeastLoaded",
     "oracle": "simulator.policies.oracle:Oracle",
+    "carrot": "simulator.policies.routing_utility:Carrot",
+}
+
+ESTIMATORS = {
+    "mean": "simulator.learning.means:Mean",
+    "task-mean": "simulator.learning.means:TaskMean",
+}
+
+ENCODERS = {
+    "task": "simulator.learning.tasks:Task",
 }
 
 _IMPORT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
@@ -79,8 +89,7 @@ class Part:
 
     def make(self, **given: Any) -> Any:
         """A new instance; `given` are the arguments that no file gives, such as the profiles of a step model."""
-        args = {name: value.make() if isinstance(value, Part) else value for name, value in self.args.items()}
-        return self.cls(**args, **given)
+        return self.cls(**{name: _made(value) for name, value in self.args.items()}, **given)
 
     def written(self) -> dict[str, Any]:
         """The part as a file would have it, with all defaults, in plain data."""
@@ -106,7 +115,7 @@ class PartOf:
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.with_info_plain_validator_function(
             self._read,
-            serialization=core_schema.plain_serializer_function_ser_schema(Part.written),
+            serialization=core_schema.plain_serializer_function_ser_schema(partial(_written, self.kind)),
         )
 
     def __get_pydantic_json_schema__(self, schema: object, handler: object) -> dict[str, Any]:
@@ -185,6 +194,27 @@ class PartOf:
         return cls
 
 
+def _made(value: Any) -> Any:
+    """What a part holds, made too."""
+    if isinstance(value, Part):
+        return value.make()
+    if isinstance(value, tuple):
+        return tuple(_made(each) for each in value)
+    if isinstance(value, dict):
+        return {key: _made(each) for key, each in value.items()}
+    return value
+
+
+def _written(kind: str, value: Any) -> Any:
+    """A part as a file would have it; a default is what it makes already."""
+    if isinstance(value, Part):
+        return value.written()
+    where = f"{type(value).__module__}:{type(value).__qualname__}"
+    use = next((use for use, there in TABLES[kind].items() if there == where), where)
+    said = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+    return Part(use, type(value), said).written()
+
+
 def _refuse(errors: list[InitErrorDetails]) -> NoReturn:
     raise ValidationError.from_exception_data("part", errors)
 
@@ -252,6 +282,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "lengths": LENGTHS,
     "steps": STEPS,
     "policies": POLICIES,
+    "estimators": ESTIMATORS,
+    "encoders": ENCODERS,
 }
 
 ArrivalsPart = Annotated[Part, PartOf("arrivals", ("draw",))]

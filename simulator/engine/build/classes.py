@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from simulator.engine.build.built import Built
 from simulator.engine.plan import ClassPlan, Column
 from simulator.policies.core import ClassFacts
-from simulator.spec.errors import near
+from simulator.spec.errors import SpecError, near
 from simulator.spec.load import Scenario
 from simulator.spec.scenario import ItemsSpec
 from simulator.workload.closed import Users
@@ -19,9 +19,11 @@ from simulator.workload.items import ItemDraw
 from simulator.workload.lengths import Fixed
 from simulator.workload.quality import QualityTable
 from simulator.workload.read_quality import read_quality
-from simulator.workload.streams import NamedStreams
+from simulator.workload.streams import NamedStreams, below
 from simulator.workload.traffic import Demand, World
 from simulator.workload.world import ClassTraffic
+
+TYPICAL = 2000  # queries whose mean lengths stand for a class
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,18 @@ class BuiltClass:
     table: QualityTable | None
     columns: tuple[int, ...]
     has_own_lengths: bool  # else prompts are as long as the table's, for the first pool's model
+
+    def mean_lengths_tok(self, seed: int) -> tuple[float, float]:
+        """Mean prompt and output tokens of the class's own lengths, over some that no replication sees."""
+        streams = NamedStreams(seed, 0, f"{self.plan.facts.name}/typical")
+        if self.traffic.lengths is not None:
+            prompt_tok, output_tok = self.traffic.lengths.draw(TYPICAL, below(streams, "lengths"))
+        else:
+            traffic = self.traffic.arrivals.draw(Demand(queries=TYPICAL), below(streams, "arrivals"))
+            assert traffic.prompt_tok is not None
+            assert traffic.output_tok is not None
+            prompt_tok, output_tok = traffic.prompt_tok, traffic.output_tok
+        return float(np.mean(prompt_tok)), float(np.mean(output_tok))
 
     def filled(self, world: World, number: int) -> World:
         """The world with the table's prompt lengths in this class's rows, where the class has none of its own."""
@@ -111,6 +125,21 @@ def _table(
                     f"table {table.name!r} has no {measure} of {table.models[column]!r}",
                 )
     return table, columns
+
+
+def train_table(scenario: Scenario, cls: BuiltClass) -> QualityTable | None:
+    """The train split of the class's table, of the same models. SpecError where no split is kept apart to be judged."""
+    items = scenario.spec.workload[cls.plan.facts.name].items
+    if cls.table is None or items is None:
+        return None
+    where = ("workload", cls.plan.facts.name, "items")
+    if not cls.table.has_test:
+        raise scenario.error(where, f"the policy learns, and table {cls.table.name!r} has no test split to judge it by")
+    path = scenario.library.path("quality", items.table)
+    try:
+        return read_quality(path, cls.table.models, "train", items.missing)
+    except SpecError as error:
+        raise scenario.error(where, f"the policy learns from the train split: {error}") from None
 
 
 def _column(matrix: NDArray[np.float64] | None, column: int) -> Column | None:

@@ -1,0 +1,271 @@
+"""What policies may know before any answer: queries with their features, and the train split, priced at the fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.engine.build.built import Built, Host
+from simulator.engine.build.classes import BuiltClass, train_table
+from simulator.learning.core import Encoder, Estimator, Floats, Items, Lesson
+from simulator.learning.predict import predictions
+from simulator.physics.alone import alone
+from simulator.physics.price import call_usd
+from simulator.policies.core import Ints, Train
+from simulator.spec.errors import near
+from simulator.spec.load import Scenario
+from simulator.workload.quality import QualityTable
+from simulator.workload.traffic import World
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Calls of a mean length, or of given lengths, alone on an idle fleet: list prices, or the hardware's time."""
+
+    pools: tuple[Built, ...]
+    machines: dict[str, Host]
+
+    def of(self, pool: int, prompt_tok: Floats, output_tok: Floats, cached: Floats | float) -> tuple[Floats, ...]:
+        """Dollars, joules and seconds of calls (n,) at a pool; idle watts count while a call runs."""
+        built = self.pools[pool]
+        if built.hosted is not None:
+            hosted = built.hosted
+            joules = np.full(len(prompt_tok), np.nan)
+            if hosted.energy_j_per_tok is not None:
+                joules = hosted.energy_j_per_tok * output_tok
+            time_s = hosted.ttft_median_s + (output_tok - 1) / hosted.rate_median_tok_per_s
+            return call_usd(hosted, prompt_tok, output_tok, cached), joules, time_s
+        assert built.steps is not None
+        machine = self.machines[built.homes[0]]
+        prompts = np.maximum(np.rint(prompt_tok), 1).astype(np.int64)
+        outputs = np.maximum(np.rint(output_tok), 1).astype(np.int64)
+        one = alone(built.steps, prompts, outputs, built.spec.max_batched_tok)
+        return machine.usd_per_s * one.last_s, one.energy_j + machine.idle_w * one.last_s, one.last_s
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """All that the policies of a scenario may know; tables are read and estimators fitted when first asked for."""
+
+    scenario: Scenario
+    classes: tuple[BuiltClass, ...]
+    prices: Prices
+    _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def fitted(self, key: Hashable, fit: Callable[[], Any]) -> Any:
+        """`fit()`, once."""
+        if key not in self._kept:
+            self._kept[key] = fit()
+        return self._kept[key]
+
+    def train_of(self, cls: int) -> QualityTable | None:
+        """The train split of a class's table, of the fleet's models."""
+        return self.fitted(("train", cls), lambda: train_table(self.scenario, self.classes[cls]))  # type: ignore[no-any-return]
+
+    def estimated(self, cls: int, estimator: Estimator, measure: str) -> Floats:
+        """What the estimator says of every item of a class's table, (items, pools)."""
+
+        def fit() -> Floats:
+            built = self.classes[cls]
+            train = self.train_of(cls)
+            assert built.table is not None
+            assert train is not None
+            lesson = Lesson(Items.of(train), getattr(train, measure), self.scenario.spec.seed)
+            return predictions(estimator, lesson, Items.of(built.table))[:, list(built.columns)]
+
+        return self.fitted((cls, repr(estimator), measure), fit)  # type: ignore[no-any-return]
+
+    def encoded(self, cls: int, encoder: Encoder) -> Floats:
+        """Features of every item of a class's table, (items, d)."""
+
+        def learn() -> Floats:
+            table, train = self.classes[cls].table, self.train_of(cls)
+            assert table is not None
+            assert train is not None
+            return encoder.learn(Items.of(train), self.scenario.spec.seed)(Items.of(table))
+
+        return self.fitted((cls, repr(encoder)), learn)  # type: ignore[no-any-return]
+
+    @cached_property
+    def train(self) -> Train:
+        """The train items of all classes, each table once. SpecError where a class's table has none."""
+        parts: list[Train] = []
+        seen: set[str] = set()
+        for number, cls in enumerate(self.classes):
+            table = self.train_of(number)
+            if table is not None and table.name not in seen:
+                seen.add(table.name)
+                parts.append(self._measured(number, cls, table))
+        if not parts:
+            raise self.scenario.error(
+                "policy", "it learns from a quality table's train split, and no class has 'items'"
+            )
+        tasks = tuple(dict.fromkeys(task for part in parts for task in part.tasks))
+        joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in MATRICES}
+        task = np.concatenate([np.array([tasks.index(name) for name in part.tasks])[part.task] for part in parts])
+
+        def quality(estimator: Estimator) -> Floats:
+            return np.concatenate([part.quality(estimator) for part in parts])
+
+        return Train(**joined, task=task, tasks=tasks, quality=quality)
+
+    def _measured(self, number: int, cls: BuiltClass, table: QualityTable) -> Train:
+        """A class's train items at the fleet's pools."""
+        columns = list(cls.columns)
+        spec = self.scenario.spec.workload[cls.plan.facts.name]
+        items = Items.of(table)
+        typical = cls.mean_lengths_tok(self.scenario.spec.seed)
+        prompt_tok = np.where(np.isnan(items.prompt_tok) | cls.has_own_lengths, typical[0], items.prompt_tok)
+        output_tok = table.output_tok[:, columns].copy()
+        for pool, lengths in enumerate(cls.plan.output_tok):
+            if lengths is None:
+                output_tok[:, pool] = typical[1]
+        priced = [
+            self.prices.of(pool, prompt_tok, output_tok[:, pool], spec.cached_prompt_frac)
+            for pool in range(len(columns))
+        ]
+        usd, energy_j, time_s = (np.stack(matrix, axis=1) for matrix in zip(*priced, strict=True))
+        for pool, built in enumerate(self.prices.pools):
+            if built.hosted is not None and built.spec.price == "recorded":
+                usd[:, pool] = table.cost_usd[:, columns[pool]]
+            if built.hosted is not None and built.spec.latency == "recorded":
+                time_s[:, pool] = table.latency_s[:, columns[pool]]
+
+        def quality(estimator: Estimator) -> Floats:
+            lesson = Lesson(items, table.score, self.scenario.spec.seed)
+            key = (number, repr(estimator), "train")
+            return self.fitted(key, lambda: predictions(estimator, lesson, items))[:, columns]  # type: ignore[no-any-return]
+
+        return Train(
+            score=table.score[:, columns],
+            confidence=table.confidence[:, columns],
+            output_tok=output_tok,
+            usd=usd,
+            energy_j=energy_j,
+            time_s=time_s,
+            prompt_tok=np.rint(prompt_tok).astype(np.int64),
+            task=table.task.astype(np.int64),
+            tasks=table.tasks,
+            quality=quality,
+        )
+
+
+MATRICES = ("score", "confidence", "output_tok", "usd", "energy_j", "time_s", "prompt_tok")
+
+
+@dataclass(frozen=True)
+class AskedOf:
+    """`policies.core.Asked` of one replication."""
+
+    knowledge: Knowledge
+    world: World
+
+    @property
+    def prompt_tok(self) -> Ints:
+        """Tokens of the prompts."""
+        return self.world.prompt_tok
+
+    @cached_property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks of all classes."""
+        tables = [cls.table for cls in self.knowledge.classes]
+        return tuple(dict.fromkeys(task for table in tables if table is not None for task in table.tasks))
+
+    @cached_property
+    def task(self) -> Ints:
+        """Index into `tasks`."""
+        found = np.full(len(self.world), -1)
+        for rows, table, item in self._by_class():
+            found[rows] = np.array([self.tasks.index(task) for task in table.tasks])[table.task[item]]
+        return found
+
+    def quality(self, estimator: Estimator) -> Floats:
+        """Expected scores."""
+        return self._told(lambda cls: self.knowledge.estimated(cls, estimator, "score"))
+
+    def output_tok(self, estimator: Estimator) -> Floats:
+        """Expected lengths: as the table's, or as the class's own on the mean."""
+        found = self._told(lambda cls: self.knowledge.estimated(cls, estimator, "output_tok"))
+        own = self.world.output_tok.mean() if len(self.world) else 1.0
+        for number, cls in enumerate(self.knowledge.classes):
+            rows = np.flatnonzero(self.world.cls == number)
+            for pool, lengths in enumerate(cls.plan.output_tok):
+                if lengths is None or cls.table is None:
+                    found[rows, pool] = own
+        return found
+
+    def features(self, encoder: Encoder) -> Floats:
+        """Features, 0 where a class has no table. ValueError where tables give different numbers of them."""
+        parts = [
+            (np.flatnonzero(self.world.cls == number), self.knowledge.encoded(number, encoder))
+            for number, cls in enumerate(self.knowledge.classes)
+            if cls.table is not None
+        ]
+        widths = {encoded.shape[1] for _, encoded in parts}
+        if len(widths) > 1:
+            raise ValueError(f"classes with different tables have different features, {sorted(widths)} of them")
+        found = np.zeros((len(self.world), max(widths, default=0)))
+        for rows, encoded in parts:
+            found[rows] = encoded[self.world.item[rows]]
+        return found
+
+    def prompts(self) -> Sequence[str]:
+        """Texts of the prompts; empty where there is none."""
+        texts = [""] * len(self.world)
+        for rows, table, item in self._by_class():
+            if table.prompts is not None:
+                for row, i in zip(rows.tolist(), item.tolist(), strict=True):
+                    texts[row] = table.prompts[i]
+        return texts
+
+    def recorded(self, name: str) -> Floats:
+        """A score that tables record of each item. ValueError where one does not."""
+        found = np.full(len(self.world), np.nan)
+        for rows, table, item in self._by_class():
+            if name not in table.recorded:
+                raise ValueError(f"table {table.name!r} records no {near(name, table.recorded)}")
+            found[rows] = table.recorded[name][item]
+        return found
+
+    def usd(self, output_tok: Floats) -> Floats:
+        """Dollars of calls."""
+        return self._priced(output_tok)[0]
+
+    def energy_j(self, output_tok: Floats) -> Floats:
+        """Joules of calls."""
+        return self._priced(output_tok)[1]
+
+    def time_s(self, output_tok: Floats) -> Floats:
+        """Seconds of calls."""
+        return self._priced(output_tok)[2]
+
+    def _priced(self, output_tok: Floats) -> list[Floats]:
+        spec = self.knowledge.scenario.spec.workload
+        cached = np.array([cls.cached_prompt_frac for cls in spec.values()])[self.world.cls]
+        prompt_tok = self.world.prompt_tok.astype(np.float64)
+        prices = self.knowledge.prices
+        priced = [prices.of(pool, prompt_tok, output_tok[:, pool], cached) for pool in range(len(prices.pools))]
+        return [np.stack(matrix, axis=1) for matrix in zip(*priced, strict=True)]
+
+    def _told(self, of_items: Callable[[int], Floats]) -> Floats:
+        """A matrix over items, of each class, as one over queries."""
+        found = np.full((len(self.world), len(self.knowledge.prices.pools)), np.nan)
+        for number, cls in enumerate(self.knowledge.classes):
+            rows = np.flatnonzero(self.world.cls == number)
+            if cls.table is not None and len(rows):
+                found[rows] = of_items(number)[self.world.item[rows]]
+        return found
+
+    def _by_class(self) -> list[tuple[NDArray[np.intp], QualityTable, NDArray[np.int32]]]:
+        """Of each class with a table: its rows, the table, and their items."""
+        found = []
+        for number, cls in enumerate(self.knowledge.classes):
+            rows = np.flatnonzero(self.world.cls == number)
+            if cls.table is not None:
+                found.append((rows, cls.table, self.world.item[rows]))
+        return found
