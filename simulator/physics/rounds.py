@@ -79,7 +79,7 @@ class Rounds:
     def meter(self, spans: Spans) -> Meter:
         """Energy above idle of both models, their FLOPs and bytes."""
         middle = _middle(spans)
-        seconds = np.array([self._seconds(*row) for row in zip(*(c.tolist() for c in middle[2:]), strict=True)])
+        seconds = np.array([self._seconds(*row) for row in zip(*(c.tolist() for c in spans[1:]), strict=True)])
         own_s, other_s, own_chunk_s, other_chunk_s, whole_s = seconds.reshape(-1, 5).T
         worked_s = spans.passes * whole_s
         slowed = np.divide(spans.time_s, worked_s, out=np.ones_like(worked_s), where=worked_s > 0)
@@ -92,16 +92,25 @@ class Rounds:
         return Meter(*(np.sum(columns, axis=0) for columns in zip(*meters, strict=True)))
 
     def _seconds(
-        self, decode_seqs: float, context_tok: float, chunk_tok: float, past_tok: float, pairs: float
+        self,
+        passes: float,
+        decode_seqs: float,
+        context_tok: float,
+        chunk_tok: float,
+        past_tok: float,
+        pairs: float,
     ) -> tuple[float, ...]:
-        """Seconds of one pass: of each model for the decodes, of each for the prompts, and of the pass."""
+        """Seconds of the middle pass: of each model for the decodes, of each for the prompts, and of the pass."""
+        later = max(passes - 1.0, 0.0) / 2.0
         own_s = other_s = own_chunk_s = other_chunk_s = whole_s = 0.0
         if decode_seqs:
-            own_s, other_s = (part.pace(int(decode_seqs), round(context_tok))[0] for part in (self.own, self.other))
+            lines = (part.pace(int(decode_seqs), int(context_tok)) for part in (self.own, self.other))
+            own_s, other_s = (first_s + growth_s * later for first_s, growth_s, _ in lines)
             whole_s = own_s + other_s + self.trip_s
         if chunk_tok:
-            chunk = (0, 0, int(chunk_tok), round(past_tok), pairs)
-            own_chunk_s, other_chunk_s = (part.steps.pace(*chunk)[0] for part in (self.own, self.other))
+            chunk = (0, 0, int(chunk_tok), int(past_tok), pairs)
+            lines = (part.steps.pace(*chunk) for part in (self.own, self.other))
+            own_chunk_s, other_chunk_s = (first_s + growth_s * later for first_s, growth_s, _ in lines)
             whole_s += max(own_chunk_s, other_chunk_s)
         return own_s, other_s, own_chunk_s, other_chunk_s, whole_s
 

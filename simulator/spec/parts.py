@@ -63,6 +63,9 @@ POLICIES = {
     "least-loaded": "simulator.policies.least_loaded:LeastLoaded",
     "oracle": "simulator.policies.oracle:Oracle",
     "carrot": "simulator.policies.routing_utility:Carrot",
+    "speculative": "simulator.policies.rounds:Speculative",
+    "speculative-cascade": "simulator.policies.rounds:SpeculativeCascade",
+    "hybrid-tokens": "simulator.policies.rounds:HybridTokens",
 }
 
 ESTIMATORS = {

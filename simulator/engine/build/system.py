@@ -10,6 +10,7 @@ from simulator.engine.build.built import Built, Host, signal
 from simulator.engine.build.classes import BuiltClass, classes
 from simulator.engine.build.fleet import fleet
 from simulator.engine.build.policies import policy
+from simulator.engine.build.rounds import decoding_together
 from simulator.engine.plan import LinkPlan, Plan, StationPlan
 from simulator.physics import values
 from simulator.physics.link import between, propagation_s, varies
@@ -65,9 +66,10 @@ NO_GRID = Grid(Signal.constant(nan), 1.0, "assumed")  # its carbon is unknown
 def build(scenario: Scenario) -> System:
     """Resolve every name of `scenario`. SpecError, with its place in the file, for what is missing or does not fit."""
     spec = scenario.spec
-    hosts, pools = fleet(scenario)
-    built = classes(scenario, pools)
     links = [_link(scenario, link) for link in spec.links.values()]
+    hosts, pools = fleet(scenario)
+    pools = decoding_together(scenario, pools, links)
+    built = classes(scenario, pools)
     stations = ([spec.router] if spec.router else []) + list(spec.verifiers.values())
     names = (["router"] if spec.router else []) + list(spec.verifiers)
     plans = [_station(scenario, name, station) for name, station in zip(names, stations, strict=True)]
