@@ -78,6 +78,16 @@ class SharedPipe:
         """Seconds until a byte is there, the same for all."""
         return self.delay_s
 
+    def left(self, now: float) -> float:
+        """Bytes a second that one more transfer would get now."""
+        got, as_of_s, count = self.got, self.as_of_s, len(self.sending)
+        for until, *_ in sorted(self.sending):
+            as_of_s += (until - got) * count / self.bytes_per_s
+            if as_of_s > now:
+                break
+            got, count = until, count - 1
+        return self.bytes_per_s / (count + 1)
+
     def stream(self, size_bytes: float, job: Job) -> None:
         """Note bytes of `job` that went along as they were generated: too thin a stream to slow anything."""
         self.log((job.first_s, size_bytes / self.bytes_per_s, size_bytes))
@@ -146,6 +156,10 @@ class OwnPipe:
     def delay(self, job: Job, now: float) -> float:
         """Seconds until a byte is there, the same for all."""
         return self.delay_s
+
+    def left(self, now: float) -> float:
+        """Bytes a second that one more transfer would get now: all, since it is another user's."""
+        return self.bytes_per_s
 
     def stream(self, size_bytes: float, job: Job) -> None:
         """Note bytes of `job` that went along as they were generated: too thin a stream to slow anything."""

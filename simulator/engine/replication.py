@@ -17,7 +17,7 @@ from simulator.engine.patience import Patience
 from simulator.engine.plan import Plan
 from simulator.engine.pool import Uniform
 from simulator.engine.station import Station
-from simulator.engine.view import SeenFleet, SeenPool, Telemetry
+from simulator.engine.view import Known, SeenFleet, SeenLink, SeenPool, Telemetry
 from simulator.policies.core import Ask, Call, Drop, Finish, Query, Wait
 from simulator.workload.traffic import World
 
@@ -42,7 +42,12 @@ class Replication:
         self.router = Station(clock, router.time_s, router.servers, logs.visits[0].append) if router else None
         pools = {pool.facts.name: pool for pool in self.calls.pools}
         self.telemetry = Telemetry(clock, pools, plan.refresh_s, plan.delay_s)
-        self.view = SeenFleet(clock, {name: SeenPool(pool, self.telemetry.of(name)) for name, pool in pools.items()})
+        known = Known(clock, plan, self.calls.pools)
+        self.view = SeenFleet(
+            clock,
+            {name: SeenPool(pool, self.telemetry.of(name), known) for name, pool in pools.items()},
+            {name: SeenLink(clock, up, down) for name, (up, down) in self.calls.network.pipes.items()},
+        )
         self.policy = plan.policy(world, uniform)
         self.patience = {
             cls: Patience(clock, cls, self._drop, self.calls.time_out) for cls in plan.classes if not cls.is_patient

@@ -44,16 +44,32 @@ class _Pool:
     name: str
     model: str = "a-model"
     tier: str | None = None
+    place: str = "here"
     replicas: int = 1
     outstanding_calls: int = 0
     outstanding_tok: float = 0.0
+    outstanding_tok_by_replica: tuple[float, ...] = (0.0,)
     usd_per_tok: tuple[float, float] = (0.0, 0.0)
+    carbon_g_per_j: float = 1e-4
+    battery_frac: float | None = None
+    predicted_tpot_s: float = 0.02
     reported: Reported = field(default=Reported(0.0, 0, 0, 0.0))
+
+    def predicted_ttft_s(self, prompt_tok: int) -> float:
+        return 0.1 + 1e-3 * prompt_tok
+
+
+@dataclass(frozen=True)
+class _Link:
+    up_bytes_per_s: float = 1e6
+    down_bytes_per_s: float = 1e7
+    rtt_s: float = 0.02
 
 
 @dataclass(frozen=True)
 class _Fleet:
     pools: Any
+    links: Any
     now_s: float = 0.0
 
 
@@ -124,7 +140,7 @@ def check_policy(policy: Policy | Prepared, pools: Sequence[str], verifiers: Seq
     few calls; decides alike when asked the same again; and changes neither query nor view.
     """
     ready = prepared(policy, setting(pools))
-    view = _Fleet(MappingProxyType({name: _Pool(name) for name in pools}))
+    view = _Fleet(MappingProxyType({name: _Pool(name) for name in pools}), MappingProxyType({"link": _Link()}))
     for number in range(QUERIES):
         query = Query(number, ClassFacts("chat", "here"), ("math", None)[number % 2], 1 + 37 * number, float(number))
         _lead(ready, query, view, (*pools, *verifiers), frozenset(verifiers))

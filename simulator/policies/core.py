@@ -165,6 +165,11 @@ class PoolView(Protocol):
         ...
 
     @property
+    def place(self) -> str:
+        """Where it stands."""
+        ...
+
+    @property
     def replicas(self) -> int:
         """How many engines it has."""
         ...
@@ -185,8 +190,54 @@ class PoolView(Protocol):
         ...
 
     @property
+    def outstanding_tok_by_replica(self) -> Sequence[float]:
+        """The same of each engine, of the calls that have come to one: live. A hosted API is one engine."""
+        ...
+
+    @property
     def usd_per_tok(self) -> tuple[float, float]:
         """Price of a prompt and of an output token now; (0, 0) for own hardware."""
+        ...
+
+    @property
+    def carbon_g_per_j(self) -> float:
+        """Grams of CO2 now for each joule that its devices draw, the building's share included; NaN where unknown."""
+        ...
+
+    @property
+    def battery_frac(self) -> float | None:
+        """What is left in the batteries of its machines, as a gauge estimates it, all together; None without one."""
+        ...
+
+    @property
+    def predicted_tpot_s(self) -> float:
+        """Seconds of a token with the calls outstanding now spread evenly, by what its engine is known to take."""
+        ...
+
+    def predicted_ttft_s(self, prompt_tok: int) -> float:
+        """Seconds to the first token of such a prompt, behind all prompts outstanding, as if none had been read yet.
+
+        Errs to long times where many answers are under way; links and other calls' decodes are left out.
+        """
+        ...
+
+
+class LinkView(Protocol):
+    """A link between two places, as a router may measure it: medians where transfers differ."""
+
+    @property
+    def up_bytes_per_s(self) -> float:
+        """What one more transfer from the first place to the second would get now."""
+        ...
+
+    @property
+    def down_bytes_per_s(self) -> float:
+        """The same from the second to the first."""
+        ...
+
+    @property
+    def rtt_s(self) -> float:
+        """Round trip of a message without a body."""
         ...
 
 
@@ -201,6 +252,11 @@ class FleetView(Protocol):
     @property
     def pools(self) -> Mapping[str, PoolView]:
         """Pools by name, as the scenario has them."""
+        ...
+
+    @property
+    def links(self) -> Mapping[str, LinkView]:
+        """Links by name."""
         ...
 
 
