@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from simulator.engine.feedback import FeedbackPlan
 from simulator.engine.pool import HostedPlan, PoolPlan, Uniform
 from simulator.physics.signal import Signal
 from simulator.physics.values import Link
@@ -25,6 +26,7 @@ class ClassPlan:
     facts: ClassFacts
     tasks: Sequence[str | None] = ()  # by item
     confidence: tuple[Column | None, ...] = ()
+    score: tuple[Column | None, ...] = ()  # the truth, for what comes back of answers
     output_tok: tuple[list[int] | None, ...] = ()
     prompt_tok: tuple[list[int] | None, ...] = ()
     latency_s: tuple[Column | None, ...] = ()
@@ -99,6 +101,7 @@ class Plan:
     delay_s: float = 0.0
     horizon_s: float | None = None
     carbon_g_per_j: Mapping[str, Signal] = field(default_factory=dict)  # by place, the building's share included
+    feedback: FeedbackPlan | None = None
     gauges: Mapping[str, GaugePlan] = field(default_factory=dict)  # by pool; none without a battery
 
     @property

@@ -8,8 +8,10 @@ from math import nan
 
 from simulator.engine.build.built import Built, Host, signal
 from simulator.engine.build.classes import BuiltClass, classes
+from simulator.engine.build.feedback import feedback
 from simulator.engine.build.fleet import fleet
 from simulator.engine.build.gauges import gauges
+from simulator.engine.build.knowledge import Prices
 from simulator.engine.build.policies import policy
 from simulator.engine.build.rounds import decoding_together
 from simulator.engine.plan import LinkPlan, Plan, StationPlan
@@ -93,6 +95,7 @@ def build(scenario: Scenario) -> System:
         delay_s=spec.telemetry.delay_s,
         horizon_s=spec.run.duration_s,
         carbon_g_per_j={place: grid.with_building for place, grid in grids.items()},
+        feedback=feedback(scenario, Prices(tuple(pools), {host.name: host for host in hosts}), built),
         gauges=gauges(spec.seed, hosts, pools, built),
     )
     return System(
