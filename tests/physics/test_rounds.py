@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,16 @@ def test_at_the_extremes_all_or_nothing_is_accepted(seqs: int, context: int, rtt
     assert speculative(LARGE, SMALL, 4, 1.0, rtt_s).pace(seqs, context, 0, 0, 0.0)[0] == pytest.approx(whole_s / 5)
 
 
+@given(acceptance=st.floats(0.0, 0.99), draft_tok=st.integers(1, 10), cost=st.floats(0.001, 1.0))
+def test_where_checks_cost_a_pass_the_gain_is_the_theorems(acceptance: float, draft_tok: int, cost: float):
+    """Leviathan et al., theorem 3.8: (1 - a^(g + 1)) / ((1 - a) (g c + 1)), c being a draft's pass over a target's."""
+    only_passes = {"decode_seq_s": 0.0, "context_tok_s": 0.0}
+    target, draft = linear(1.0, **only_passes), linear(cost, **only_passes)
+    gain = 1.0 / speculative(target, draft, draft_tok, acceptance, 0.0).pace(1, 100, 0, 0, 0.0)[0]
+    expected = (1 - acceptance ** (draft_tok + 1)) / ((1 - acceptance) * (draft_tok * cost + 1))
+    assert gain == pytest.approx(expected)
+
+
 def test_a_useless_draft_only_costs():
     """Nothing accepted, nothing to wait for and a draft without cost: the target's own speed, plus the wider check."""
     free = linear(0.0, decode_seq_s=1e-12, context_tok_s=0.0)
@@ -96,6 +107,7 @@ def test_agreement_makes_it_faster_and_distance_slower(fracs: list[float], rtts:
     assert mixed_s(high, near) <= mixed_s(high, far)
 
 
+@cache
 def rooflines() -> tuple[Roofline, Roofline]:
     made = [
         Roofline(device=shipped("devices", "l4"), model=shipped("models", name), max_seqs=8 * width)
@@ -104,6 +116,7 @@ def rooflines() -> tuple[Roofline, Roofline]:
     return made[0], made[1]
 
 
+@cache
 def tables() -> tuple[Table, Table]:
     grid: dict[str, Any] = {
         "decode_seqs": (1.0, 64.0),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pandas as pd
 import pytest
 from system_world import BOX, SOURCES, Scenario, chat, own, scenario, simulated, write_yaml
 
@@ -92,6 +93,16 @@ def test_a_link_of_ones_own_is_whole_and_follows_its_bandwidth(folder: Path, see
     looked(folder, own(place="site"), arrivals=lone(), links={"link": link})
     rates = {look["now_s"] > 15.0: look["links"]["link"][0] for look in seen}
     assert rates == {False: 2e6 / 8, True: 1e6 / 8}
+
+
+@pytest.mark.parametrize("profile", ["wire", "air"])
+def test_looking_changes_nothing(profile: str, folder: Path):
+    link = {"between": ["home", "site"], "profile": profile, "bandwidth": [{"from_s": 5.0, "factor": 0.5}]}
+    more = {"arrivals": {"use": "poisson", "rate_per_s": 8.0}, "links": {"link": link}}
+    blind = {"policy": {"use": "always", "pool": "pool"}}
+    tables, others = (looked(folder, own(place="site"), 60, **more, **policy).tables for policy in ({}, blind))
+    for name in ("queries", "calls", "ledger"):
+        pd.testing.assert_frame_equal(getattr(tables, name), getattr(others, name), check_exact=True)
 
 
 def test_an_idle_pool_is_predicted_as_it_is(folder: Path, seen: list[dict[str, Any]]):
