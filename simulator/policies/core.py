@@ -6,7 +6,7 @@ field for correctness or for lengths not yet generated, so a policy cannot peek.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -290,8 +290,15 @@ class Learner(Policy, Protocol):
     """A policy that is told how good its answers were."""
 
     def learn(self, feedback: Feedback) -> None:
-        """Take in what came back of one query."""
+        """Take in what came back of one query. The run tells the policy that it asks, and that those it holds."""
         ...
+
+
+def tell(policies: Iterable[Policy], feedback: Feedback) -> None:
+    """Pass on what came back to those of the policies that learn."""
+    for policy in policies:
+        if isinstance(policy, Learner):
+            policy.learn(feedback)
 
 
 class RouterCost(NamedTuple):

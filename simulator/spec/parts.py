@@ -80,6 +80,9 @@ POLICIES = {
     "usage-based": "simulator.policies.system_litellm:UsageBased",
     "latency-based": "simulator.policies.system_litellm:LatencyBased",
     "cost-based": "simulator.policies.system_litellm:CostBased",
+    "speculative": "simulator.policies.rounds:Speculative",
+    "speculative-cascade": "simulator.policies.rounds:SpeculativeCascade",
+    "hybrid-tokens": "simulator.policies.rounds:HybridTokens",
 }
 
 ESTIMATORS = {
