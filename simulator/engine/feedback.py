@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import nan
 
 from simulator.engine.clock import TIMER, Clock, once
 from simulator.engine.job import Job
@@ -30,7 +31,7 @@ class FeedbackPlan:
 class FeedbackLine:
     """Brings a learner the scores of the answers that users got. Keyed by query, so that all policies meet the same.
 
-    Queries without a score in a table, dropped ones and abstentions bring nothing.
+    Dropped queries and abstentions bring nothing; those without a table a NaN for a score, and what the call took.
     """
 
     def __init__(
@@ -45,10 +46,10 @@ class FeedbackLine:
     def finished(self, life: Life, job: Job, now: float) -> None:
         """A user has got the answer of `job`."""
         plan, row = self.plan, life.row
-        scores = life.cls.score[job.pool] if life.item >= 0 else None
-        if scores is None or self.uniform("feedback", row, 0) >= plan.frac:
+        if self.uniform("feedback", row, 0) >= plan.frac:
             return
-        score = scores[life.item]
+        scores = life.cls.score[job.pool] if life.item >= 0 else None
+        score = nan if scores is None else scores[life.item]
         if self.uniform("feedback-noise", row, 0) < plan.noise:
             score = 1.0 - score
         usd, energy_j = self.price(job)

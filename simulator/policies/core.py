@@ -272,7 +272,8 @@ class Policy(Protocol):
 class Feedback(NamedTuple):
     """What a learner hears of a query, late: how good the answer given was, of the chosen pool only, and maybe wrong.
 
-    `usd` and `energy_j` are those of the answer's call alone, as the router would count them.
+    `usd` and `energy_j` are those of the answer's call alone, as the router would count them; `score` is NaN where no
+    table says how good the answer is.
     """
 
     query: int

@@ -93,3 +93,13 @@ def test_instances_are_asked_by_load(folder: Path) -> None:
 def test_items_of_the_world_are_enough_for_what_is_claimed_of_it() -> None:
     right = [max(row[f"score-{model}"] for model in POOLS) for row in rows()]
     assert sum(right) / len(right) > BEST > RANDOM
+
+
+def test_latency_is_learned_where_no_table_says_what_is_right(folder: Path) -> None:
+    question = scenario({"use": "latency-based"}, queries=300, name="untold")
+    asks = {
+        "arrivals": {"use": "poisson", "rate_per_s": 4.0},
+        "lengths": {"use": "fixed", "prompt_tok": 10, "output_tok": 20},
+    }
+    calls = simulated({**question, "workload": {"asks": asks}}, folder).tables.calls
+    assert (calls["pool"] == "small").mean() > 0.9  # the quickest of the three by far

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -164,11 +165,18 @@ def test_what_comes_back_of_a_query_is_the_same_whoever_answered(folder: Path, h
     assert {feedback.query for _, feedback in heard} == of_edge
 
 
-def test_nothing_comes_back_without_a_table_or_an_answer(folder: Path, heard: list[tuple[float, Heard]]):
+def test_without_a_table_a_learner_hears_what_calls_took_and_no_score(folder: Path, heard: list[tuple[float, Heard]]):
     asks = chat()
     del asks["items"]
-    told(folder, workload={"chat": asks})
-    assert not heard
+    result = told(folder, workload={"chat": asks})
+    queries = result.tables.queries.set_index("query")
+    assert len(heard) == (queries["fate"] == "finished").sum() > 0
+    for _, feedback in heard:
+        assert math.isnan(feedback.score)
+        assert feedback.e2e_s == pytest.approx(queries["e2e_s"][feedback.query])
+
+
+def test_nothing_comes_back_without_an_answer(folder: Path, heard: list[tuple[float, Heard]]):
     told(folder, workload={"chat": chat(items=items("table"), timeout_s=1e-3)})
     assert not heard
 
