@@ -26,7 +26,7 @@ from simulator.policies.core import (
 from simulator.spec.refs import PoolName
 
 Scale = Literal["probability", "log-probability"]
-FADED, LEAST = 1e-100, 1e-300
+SCALED_EVERY, LEAST = 64, 1e-200  # far from where numbers end
 
 
 def probability(score: float, scale: Scale) -> float:
@@ -50,6 +50,7 @@ class Thresholds:
         self.seen = np.array([0.0, 1.0, np.nan, np.nan])  # edges of the pieces, in order
         self.weight = np.array([1.0, np.nan, np.nan])  # of the pieces: density times length
         self.pieces = 1
+        self.losses = 0
 
     def share_above(self, p: float) -> float:
         """Probability that a threshold drawn by weight is above p, hence offloads."""
@@ -66,10 +67,10 @@ class Thresholds:
         first = self._split(p)
         weight = self.weight[: self.pieces]
         weight[:first] *= math.exp(-self.eta * (accepting - offloading))  # only their ratio counts
-        most = weight.max()
-        if not FADED < most < 1.0 / FADED:
-            weight /= most
-        np.maximum(weight, LEAST, out=weight)  # what is out of favour may come back
+        self.losses += 1
+        if self.losses % SCALED_EVERY == 0:
+            weight /= weight.max()
+            np.maximum(weight, LEAST, out=weight)  # what is out of favour may come back
 
     def _split(self, p: float) -> int:
         """Make p an edge; the number of pieces below it."""
