@@ -33,7 +33,7 @@ QUICK = RouterCost(0.001, source="assumed: a look-up")
 
 @dataclass(frozen=True)
 class SimpleShuffle:
-    """simple-shuffle: a pool at random, by `weights` (equal where not given); after a failure another one."""
+    """A pool at random, by `weights` (equal where not given); after a failure another one."""
 
     ROUTER: ClassVar = QUICK
 
@@ -73,7 +73,7 @@ class Shuffles:
 
 @dataclass(frozen=True)
 class LeastBusy:
-    """least-busy: the pool with the fewest calls outstanding."""
+    """The pool with the fewest calls outstanding."""
 
     ROUTER: ClassVar = QUICK
 
@@ -87,7 +87,7 @@ class LeastBusy:
 
 @dataclass(frozen=True)
 class CostBased:
-    """cost-based-routing: the pool with the lowest price of a prompt and an answer token, as it is now.
+    """The pool with the lowest price of a prompt and an answer token, as it is now.
 
     Pools of one's own have no list price, hence are the cheapest; among them, a mean call's price on their hardware
     decides, then the order of the fleet.
@@ -106,7 +106,7 @@ class CostBased:
 
 @dataclass(frozen=True)
 class UsageBased:
-    """usage-based-routing: the pool that was sent the fewest tokens in the minute under way; equals at random.
+    """The pool that was sent the fewest tokens in the minute under way; equals at random.
 
     `tpm` and `rpm` are tokens and requests that a pool may be sent in a minute: one that has no room left is left out.
     Tokens are prompts, as the router counts them when it sends them (LiteLLM adds answers once they are there).
@@ -165,7 +165,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class LatencyBased:
-    """latency-based-routing: a pool at random among those within `buffer` of the lowest latency heard of.
+    """A pool at random among those within `buffer` of the lowest latency heard of.
 
     A pool's latency is the mean of its newest `window` answers, in seconds a token of the answer, not older than
     `ttl_s`; one that has not been heard of counts as the quickest. A buffer above 0 keeps the quickest from being
