@@ -99,10 +99,7 @@ def _pair(table: str, small: str, large: str, printed: Published) -> Iterator[Ro
         "AUDC of a coin": (printed.random, made.metrics["audc_random"]),
         "AUDC of the oracle": (printed.oracle, made.metrics["audc_oracle"]),
         "APGR": (printed.apgr, made.metrics["apgr"]),
-        "as good as the large model at a share of": (
-            printed.matched_at,
-            float(made.points["strong_share"][as_good].min()),
-        ),
+        "as good as the large model at a share of": (printed.matched_at, matched_at),
         "saved there [% of the large model's cost]": (printed.saved_pct, np.nan if saved is None else 100 * saved),
     }
     for name, (figure, found) in told.items():
