@@ -16,7 +16,7 @@ from simulator.learning.core import Encoder, Estimator, Floats, Items, Lesson
 from simulator.learning.predict import predictions
 from simulator.physics.alone import alone
 from simulator.physics.price import call_usd
-from simulator.policies.core import Ints, Train
+from simulator.policies.core import Ints, Label, Train
 from simulator.spec.errors import near
 from simulator.spec.load import Scenario
 from simulator.workload.quality import QualityTable
@@ -80,6 +80,19 @@ class Knowledge:
 
         return self.fitted((cls, repr(estimator), measure), fit)  # type: ignore[no-any-return]
 
+    def labelled(self, cls: int, estimator: Estimator, label: Label) -> Floats:
+        """The label that the estimator expects of every item of a class's table, (items, labels)."""
+
+        def fit() -> Floats:
+            built, train = self.classes[cls], self.train_of(cls)
+            assert built.table is not None
+            assert train is not None
+            labels = label.of(train.score[:, list(built.columns)])
+            lesson = Lesson(Items.of(train), labels, self.scenario.spec.seed)
+            return predictions(estimator, lesson, Items.of(built.table))
+
+        return self.fitted((cls, repr(estimator), repr(label)), fit)  # type: ignore[no-any-return]
+
     def encoded(self, cls: int, encoder: Encoder) -> Floats:
         """Features of every item of a class's table, (items, d)."""
 
@@ -112,7 +125,10 @@ class Knowledge:
         def quality(estimator: Estimator) -> Floats:
             return np.concatenate([part.quality(estimator) for part in parts])
 
-        return Train(**joined, task=task, tasks=tasks, quality=quality)
+        def labelled(estimator: Estimator, label: Label) -> Floats:
+            return np.concatenate([part.labelled(estimator, label) for part in parts])
+
+        return Train(**joined, task=task, tasks=tasks, quality=quality, labelled=labelled)
 
     def _measured(self, number: int, cls: BuiltClass, table: QualityTable) -> Train:
         """A class's train items at the fleet's pools."""
@@ -141,6 +157,11 @@ class Knowledge:
             key = (number, repr(estimator), "train")
             return self.fitted(key, lambda: predictions(estimator, lesson, items))[:, columns]  # type: ignore[no-any-return]
 
+        def labelled(estimator: Estimator, label: Label) -> Floats:
+            lesson = Lesson(items, label.of(table.score[:, columns]), self.scenario.spec.seed)
+            key = (number, repr(estimator), repr(label), "train")
+            return self.fitted(key, lambda: predictions(estimator, lesson, items))  # type: ignore[no-any-return]
+
         return Train(
             score=table.score[:, columns],
             confidence=table.confidence[:, columns],
@@ -152,6 +173,7 @@ class Knowledge:
             task=table.task.astype(np.int64),
             tasks=table.tasks,
             quality=quality,
+            labelled=labelled,
         )
 
 
@@ -187,6 +209,10 @@ class AskedOf:
     def quality(self, estimator: Estimator) -> Floats:
         """Expected scores."""
         return self._told(lambda cls: self.knowledge.estimated(cls, estimator, "score"))
+
+    def labelled(self, estimator: Estimator, label: Label) -> Floats:
+        """Expected labels."""
+        return self._told(lambda cls: self.knowledge.labelled(cls, estimator, label))
 
     def output_tok(self, estimator: Estimator) -> Floats:
         """Expected lengths: as the table's, or as the class's own on the mean."""
@@ -254,11 +280,14 @@ class AskedOf:
 
     def _told(self, of_items: Callable[[int], Floats]) -> Floats:
         """A matrix over items, of each class, as one over queries."""
-        found = np.full((len(self.world), len(self.knowledge.prices.pools)), np.nan)
-        for number, cls in enumerate(self.knowledge.classes):
-            rows = np.flatnonzero(self.world.cls == number)
-            if cls.table is not None and len(rows):
-                found[rows] = of_items(number)[self.world.item[rows]]
+        parts = [
+            (np.flatnonzero(self.world.cls == number), of_items(number))
+            for number, cls in enumerate(self.knowledge.classes)
+            if cls.table is not None
+        ]
+        found = np.full((len(self.world), parts[0][1].shape[1]), np.nan)  # what learns needs a table
+        for rows, told in parts:
+            found[rows] = told[self.world.item[rows]]
         return found
 
     def _by_class(self) -> list[tuple[NDArray[np.intp], QualityTable, NDArray[np.int32]]]:
