@@ -211,7 +211,7 @@ class Seats:
         rows, columns = linear_sum_assignment(self.gain[seated][:, seats], maximize=True)
         chosen = np.full(len(queries), -1)
         chosen[rows] = seats[columns]
-        return chosen.tolist()  # type: ignore[no-any-return]
+        return chosen.tolist()
 
 
 def _expected(setting: Setting, estimator: Estimator, currency: Currency) -> tuple[Floats, Floats]:

@@ -19,10 +19,10 @@ from simulator.spec.refs import PoolName
 class HybridLlm:
     """The small model iff r(q) >= tau: r is the chance that its answer is about as good as the large one's.
 
-    With H = q(S(q)) - q(L(q)), r is learned of the labels y = 1[H >= 0] (`det`), Pr[H >= 0] with scores read as chances
-    of being right (`prob`: the same as `det` where scores are 0 or 1), or Pr[H >= -t] with the t that spreads the
-    labels most, t* = argmax mean |y_i - y_j| (`trans`). `strong_share` is the share of train queries that go to the large
-    model, instead of a `threshold`. Source: HybridLLM, arXiv 2404.14618; its router takes 36 ms.
+    With H = q(S(q)) - q(L(q)), r is learned of the labels y = 1[H >= 0] (`det`), Pr[H >= 0] with scores read as
+    chances of being right (`prob`: the same as `det` where scores are 0 or 1), or Pr[H >= -t] with the t that spreads
+    the labels most, t* = argmax mean |y_i - y_j| (`trans`). `strong_share` is the share of train queries that go to the
+    large model, instead of a `threshold`. Source: HybridLLM, arXiv 2404.14618; its router takes 36 ms.
     """
 
     ROUTER: ClassVar = RouterCost(0.036, source="HybridLLM, arXiv 2404.14618: DeBERTa on a GPU, 36 ms")
@@ -185,8 +185,8 @@ class RouteLlmClassifier:
     """The strong model iff a classifier's P(strong wins) + P(tie) / 2 >= tau.
 
     The text classifier of RouteLLM (BERT: 70 requests/s, a causal model: 42) stands for any that learns the label 1,
-    1/2 or 0; this one learns on the features of `win`. `strong_share` sets tau to the quantile 1 - share of the train split's
-    scores. Source: RouteLLM, arXiv 2406.18665.
+    1/2 or 0; this one learns on the features of `win`. `strong_share` sets tau to the quantile 1 - share of the train
+    split's scores. Source: RouteLLM, arXiv 2406.18665.
     """
 
     ROUTER: ClassVar = RouterCost(1 / 70, source="RouteLLM, arXiv 2406.18665: 70 requests/s (BERT)")

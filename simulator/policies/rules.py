@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, ConfigDict, ValidationInfo
+from pydantic import BeforeValidator, ConfigDict, ValidationInfo, WithJsonSchema
 
 from simulator.policies.core import Decision, Feedback, FleetView, Learner, Policy, PolicyPart, Query, Setting, prepared
 from simulator.spec.parts import POLICIES
@@ -25,7 +25,8 @@ def _or_pool(value: object, info: ValidationInfo) -> object:
     return value
 
 
-PolicyOrPool = Annotated[PolicyPart, BeforeValidator(_or_pool)]
+NAMED = {"anyOf": [{"x-part": "policies"}, {"type": "string", "description": "a pool's name"}]}
+PolicyOrPool = Annotated[PolicyPart, BeforeValidator(_or_pool), WithJsonSchema(NAMED)]
 
 
 @dataclass(frozen=True)
