@@ -25,7 +25,7 @@ from simulator.policies.choice import (
     routed,
 )
 from simulator.policies.core import FleetView, Floats, Needs, Policy, RouterCost, Setting
-from simulator.policies.upgrades import Upgrades, best_within, upgrades
+from simulator.policies.upgrades import Upgrades, at_price, best_within, upgrades
 from simulator.policies.windows import windowed
 from simulator.spec.base import Count, NonNegative, Positive, Share
 from simulator.spec.refs import PoolName
@@ -105,7 +105,7 @@ class Routoo:
         path, items = _learned_path(setting, self.quality, self.currency)
         quality, cost = _expected(setting, self.quality, self.currency)
         price = path.price_within(self.budget * items)
-        return routed(setting, best(quality - price * cost, cost))
+        return routed(setting, at_price(quality, cost, price))
 
 
 @dataclass(frozen=True)
@@ -179,8 +179,10 @@ class OmniRouter:
         """What assigns the queries of a window."""
         path, items = _learned_path(setting, self.quality, self.currency)
         quality, cost = _expected(setting, self.quality, self.currency)
-        gain = quality - path.price_reaching(self.accuracy * items) * cost
-        return windowed(setting, self.window_s, Seats(setting.pools, self.at_most, gain, best(gain, cost)))
+        price = path.price_reaching(self.accuracy * items)
+        gain = quality - price * cost if price < np.inf else -cost
+        seats = Seats(setting.pools, self.at_most, gain, at_price(quality, cost, price))
+        return windowed(setting, self.window_s, seats)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_matrix, kron, vstack
 
-from simulator.policies.choice import Choice
+from simulator.policies.choice import Choice, best
 from simulator.policies.core import Floats, Ints
 
 NOTHING = 1e-12  # a gain that is rounding
-NEVER = 1e30  # a price at which no quality is worth its cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,30 +52,29 @@ class Upgrades:
         return min(int(np.searchsorted(self.quality, quality - NOTHING * len(self.start))), len(self.query))
 
     def price_within(self, budget: float) -> float:
-        """The price of cost at which each query by itself, at argmax quality - price cost, spends `budget` in total.
+        """The price at which each query by itself (`at_price`) spends `budget` in total.
 
         It is the slope of the first move that is not paid for; where several have it, none of them is made.
         """
         moves = self.within(budget)
         if self.cost[0] > budget:
-            return NEVER
+            return np.inf
         return float(self.slope[moves]) if moves < len(self.slope) else 0.0
 
     def price_reaching(self, quality: float) -> float:
-        """The price of cost at which each query by itself, at argmax quality - price cost, reaches `quality` in total.
+        """The price at which each query by itself (`at_price`) reaches `quality` in total.
 
         It lies just below the slope of the last move that is needed; where several have it, all of them are made.
         """
         moves = self.reaching(quality)
-        return float(self.slope[moves - 1]) * (1.0 - 1e-9) if moves else NEVER
+        return float(self.slope[moves - 1]) * (1.0 - 1e-9) if moves else np.inf
 
 
 def upgrades(quality: Floats, cost: Floats) -> Upgrades:
     """The path for matrices (queries, pools)."""
     rows = np.arange(len(cost))
-    cheapest = np.isclose(cost, cost.min(axis=1, keepdims=True), rtol=NOTHING, atol=0.0)
-    at: Choice = np.where(cheapest, quality, -np.inf).argmax(axis=1)
-    start, moves = at, []
+    start = at = at_price(quality, cost, np.inf)
+    moves = []
     for _ in range(cost.shape[1] - 1):
         dearer = cost - cost[rows, at][:, None]
         better = quality - quality[rows, at][:, None]
@@ -104,6 +102,15 @@ def upgrades(quality: Floats, cost: Floats) -> Upgrades:
 NONE = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0))
 
 
+def at_price(quality: Floats, cost: Floats, price: float) -> Choice:
+    """Each query by itself at argmax quality - price cost; among equals the cheapest. At inf, the cheapest."""
+    if price < np.inf:
+        return best(quality - price * cost, cost)
+    cheapest = np.isclose(cost, cost.min(axis=1, keepdims=True), rtol=NOTHING, atol=0.0)
+    choice: Choice = np.where(cheapest, quality, -np.inf).argmax(axis=1)
+    return choice
+
+
 def best_within(quality: Floats, cost: Floats, budget: float) -> Choice:
     """The assignment of the highest total quality whose total cost is `budget` at most: an integer programme.
 
@@ -112,9 +119,9 @@ def best_within(quality: Floats, cost: Floats, budget: float) -> Choice:
     """
     queries, pools = cost.shape
     path = upgrades(quality, cost)
-    scale = budget if budget > 0.0 else 1.0
     if path.cost[0] >= budget or path.cost[-1] <= budget:
         return path.after(path.within(budget))
+    scale = cost.max()
     one_each = kron(np.eye(queries), np.ones((1, pools)), format="csr")
     rows = vstack([one_each, csr_matrix(cost.ravel() / scale)])
     upper: NDArray[np.float64] = np.append(np.ones(queries), budget / scale)

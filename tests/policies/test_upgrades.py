@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from told_world import assignments, matrix
 
-from simulator.policies.choice import best
 from simulator.policies.core import Floats
-from simulator.policies.upgrades import best_within, upgrades
+from simulator.policies.upgrades import at_price, best_within, upgrades
 
 LEVELS = st.integers(0, 6)  # few levels: ties are frequent
 
@@ -60,7 +59,7 @@ def test_the_integer_programme_finds_the_best_of_all_affordable_assignments(
 def test_at_the_price_of_a_budget_each_query_by_itself_keeps_to_it(world: tuple[Floats, Floats], budget: float) -> None:
     quality, cost = world
     price = upgrades(quality, cost).price_within(budget)
-    chosen = best(quality - price * cost, cost)
+    chosen = at_price(quality, cost, price)
     assert cost[np.arange(len(cost)), chosen].sum() <= max(budget, cost.min(axis=1).sum()) + 1e-6
 
 
@@ -71,7 +70,7 @@ def test_at_the_price_of_a_quality_each_query_by_itself_reaches_it(
     quality, cost = world
     path = upgrades(quality, cost)
     target = min(accuracy * len(cost), path.quality[-1])
-    chosen = best(quality - path.price_reaching(target) * cost, cost)
+    chosen = at_price(quality, cost, path.price_reaching(target))
     assert quality[np.arange(len(cost)), chosen].sum() >= target - 1e-6
 
 
