@@ -83,7 +83,7 @@ class _Asked:
         return self._drawn(1)
 
     def labelled(self, estimator: Estimator, label: Label) -> Floats:
-        return label.of(self._drawn(1))
+        return label.of(self._drawn(1)[:, :, None])
 
     def output_tok(self, estimator: Estimator) -> Floats:
         return 1.0 + np.floor(100 * self._drawn(2))

@@ -281,10 +281,13 @@ class Needs:
 
 
 class Label(Protocol):
-    """What a router learns to tell of a query instead of each pool's score: made of scores. Its `repr` names it."""
+    """What a router learns to tell of a query instead of each pool's score. Its `repr` names it."""
 
-    def of(self, score: Floats) -> Floats:
-        """Labels in [0, 1], (items, labels), of scores (items, pools); NaN where there is none."""
+    def of(self, answers: Floats) -> Floats:
+        """Labels in [0, 1], (items, labels), made of the scores of the answers recorded, (items, pools, answers each).
+
+        NaN where there is none.
+        """
         ...
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from simulator.learning.core import Estimator, EstimatorPart
-from simulator.learning.means import TaskMean
+from simulator.learning.neighbours import Knn
+from simulator.learning.regression import Linear
 from simulator.policies.choice import (
     Choice,
     Currency,
@@ -47,7 +48,7 @@ class Forc:
     """Dollars a query; joules or seconds with that `currency`."""
     batch: Count = 250
     window_s: Positive | None = None
-    success: EstimatorPart = TaskMean()
+    success: EstimatorPart = Linear()
     currency: Currency = "usd"
 
     def __post_init__(self) -> None:
@@ -92,7 +93,7 @@ class Routoo:
 
     budget: NonNegative
     """Dollars a query; joules or seconds with that `currency`."""
-    quality: EstimatorPart = TaskMean()
+    quality: EstimatorPart = Linear()
     currency: Currency = "usd"
 
     @property
@@ -125,7 +126,7 @@ class OptLlm:
     """Dollars a query; joules or seconds with that `currency`."""
     accuracy: Share | None = None
     window_s: Positive = 1.0
-    quality: EstimatorPart = TaskMean()
+    quality: EstimatorPart = Knn()
     currency: Currency = "usd"
 
     def __post_init__(self) -> None:
@@ -167,7 +168,7 @@ class OmniRouter:
     accuracy: Share
     at_most: dict[PoolName, Count] = field(default_factory=dict)
     window_s: Positive = 0.5
-    quality: EstimatorPart = TaskMean()
+    quality: EstimatorPart = Knn()
     currency: Currency = "usd"
 
     @property

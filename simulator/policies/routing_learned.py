@@ -11,8 +11,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from simulator.learning.clusters import KMeans
 from simulator.learning.core import EstimatorPart
-from simulator.learning.means import TaskMean
+from simulator.learning.neighbours import Knn
+from simulator.learning.ratings import Elo
+from simulator.learning.regression import Linear, Mlp, Svm
 from simulator.policies.choice import Currency, best, by_utility, expected_cost, expected_quality, relative, routed
 from simulator.policies.core import Floats, Needs, Policy, RouterCost, Setting
 from simulator.spec.base import Count, NonNegative
@@ -26,7 +29,7 @@ class KnnRouter:
     ROUTER: ClassVar = RouterCost(0.005, source="assumed: an embedding and a search in thousands")
 
     price: NonNegative = 0.0
-    quality: EstimatorPart = TaskMean()
+    quality: EstimatorPart = Knn()
     currency: Currency = "usd"
 
     @property
@@ -46,7 +49,7 @@ class MlpRouter:
     ROUTER: ClassVar = RouterCost(0.005, source="assumed: an embedding and a small network")
 
     price: NonNegative = 0.0
-    quality: EstimatorPart = TaskMean()
+    quality: EstimatorPart = Mlp()
     currency: Currency = "usd"
 
     @property
@@ -66,7 +69,7 @@ class SvmRouter:
     ROUTER: ClassVar = RouterCost(0.005, source="assumed: an embedding and a few products")
 
     price: NonNegative = 0.0
-    quality: EstimatorPart = TaskMean()
+    quality: EstimatorPart = Svm()
     currency: Currency = "usd"
 
     @property
@@ -89,7 +92,7 @@ class Zooter:
 
     ROUTER: ClassVar = RouterCost(0.01, source="assumed: an encoder of 86 million parameters, as ZOOTER's")
 
-    reward: EstimatorPart = TaskMean()
+    reward: EstimatorPart = Linear()
 
     @property
     def needs(self) -> Needs:
@@ -114,7 +117,7 @@ class Tryage:
     price: NonNegative = 0.0
     latency: NonNegative = 0.0
     size: NonNegative = 0.0
-    quality: EstimatorPart = TaskMean()
+    quality: EstimatorPart = Linear()
 
     @property
     def needs(self) -> Needs:
@@ -148,7 +151,7 @@ class Eagle:
     ROUTER: ClassVar = RouterCost(0.005, source="assumed: an embedding and a search in thousands")
 
     budget: NonNegative | None = None
-    rating: EstimatorPart = TaskMean()
+    rating: EstimatorPart = Elo()
     currency: Currency = "usd"
 
     @property
@@ -169,7 +172,7 @@ class Eagle:
 class UniRoute:
     """argmin_M gamma(q, M) + price c(M), gamma = Phi(q) . Psi(M): a model is its errors in clusters of queries.
 
-    `k-means` finds clusters in the train prompts, the learned map fits a softmax over them. A new model needs only its
+    `kmeans` finds clusters in the train prompts, `learned-map` fits a softmax over them. A new model needs only its
     errors on some validation queries: `labels: {pool: 400}` says of how many train queries a pool's scores are known,
     drawn by the pool's place in the fleet. Source: UniRoute, arXiv 2502.08773.
     """
@@ -177,7 +180,7 @@ class UniRoute:
     ROUTER: ClassVar = RouterCost(0.005, source="assumed: an embedding and the nearest of some clusters")
 
     price: NonNegative = 0.1
-    quality: EstimatorPart = TaskMean()
+    quality: EstimatorPart = KMeans()
     labels: dict[PoolName, Count] = field(default_factory=dict)
     currency: Currency = "usd"
 
@@ -203,10 +206,10 @@ class FewScores:
 
     known: tuple[tuple[int, int], ...]
 
-    def of(self, score: Floats) -> Floats:
-        """The scores of these items, NaN where they are taken as not measured."""
-        few = score.copy()
+    def of(self, answers: Floats) -> Floats:
+        """The scores of these items' first answers, NaN where they are taken as not measured."""
+        few = answers[:, :, 0].copy()
         for pool, count in self.known:
-            hidden = np.random.default_rng([pool, len(score)]).permutation(len(score))[count:]
+            hidden = np.random.default_rng([pool, len(few)]).permutation(len(few))[count:]
             few[hidden, pool] = np.nan
         return few

@@ -7,8 +7,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from simulator.learning.core import EstimatorPart
-from simulator.learning.means import TaskMean
+from simulator.learning.core import EncoderPart, EstimatorPart
+from simulator.learning.factors import MatrixFactorisation
+from simulator.learning.features import Usual
+from simulator.learning.gap import gap_labels
+from simulator.learning.ratings import BradleyTerrySimilarity
+from simulator.learning.regression import Linear
 from simulator.policies.choice import Routed
 from simulator.policies.core import Floats, Needs, Policy, RouterCost, Setting
 from simulator.policies.pair import are_strong, bradley_terry, check_pair, cut_at_share, pair
@@ -19,10 +23,10 @@ from simulator.spec.refs import PoolName
 class HybridLlm:
     """The small model iff r(q) >= tau: r is the chance that its answer is about as good as the large one's.
 
-    With H = q(S(q)) - q(L(q)), r is learned of the labels y = 1[H >= 0] (`det`), Pr[H >= 0] with scores read as
-    chances of being right (`prob`: the same as `det` where scores are 0 or 1), or Pr[H >= -t] with the t that spreads
-    the labels most, t* = argmax mean |y_i - y_j| (`trans`). `strong_share` is the share of train queries that go to the
-    large model, instead of a `threshold`. Source: HybridLLM, arXiv 2404.14618; its router takes 36 ms.
+    With H = q(S(q)) - q(L(q)), r is learned of the labels y = 1[H >= 0] of one answer each (`det`), Pr[H >= 0] over all
+    pairs of the answers sampled (`prob`: the same as `det` where the table has one of each), or Pr[H >= -t] with the t
+    that spreads the labels most, t* = argmax mean |y_i - y_j| (`trans`). `strong_share` is the share of train queries
+    that go to the large model, instead of a `threshold`. Source: HybridLLM, arXiv 2404.14618; its router takes 36 ms.
     """
 
     ROUTER: ClassVar = RouterCost(0.036, source="HybridLLM, arXiv 2404.14618: DeBERTa on a GPU, 36 ms")
@@ -32,7 +36,7 @@ class HybridLlm:
     threshold: float | None = None
     strong_share: float | None = None
     label: Literal["det", "prob", "trans"] = "trans"
-    ease: EstimatorPart = TaskMean()
+    ease: EstimatorPart = Linear()
 
     def __post_init__(self) -> None:
         check_pair(self.small, self.large, self.threshold, self.strong_share)
@@ -57,28 +61,16 @@ class HybridLlm:
 
 @dataclass(frozen=True)
 class Ease:
-    """HybridLLM's labels, of the scores of two pools: how surely the small one's answer is good enough, (items, 1)."""
+    """HybridLLM's labels: how surely the small pool's answer is good enough beside the large one's, (items, 1)."""
 
     small: int
     large: int
     label: Literal["det", "prob", "trans"]
 
-    def of(self, score: Floats) -> Floats:
+    def of(self, answers: Floats) -> Floats:
         """The labels of these items."""
-        small, large = score[:, [self.small]], score[:, [self.large]]
-        if self.label == "prob":
-            return 1.0 - large * (1.0 - small)
-        gap = small - large
-        slack = 0.0 if self.label == "det" else spread_most(gap[:, 0])
-        return np.where(np.isnan(gap), np.nan, gap >= -slack)
-
-
-def spread_most(gap: Floats) -> float:
-    """The t >= 0 for which labels 1[gap >= -t] differ in most pairs of items: half of them 1, as nearly as may be."""
-    known = np.sort(gap[~np.isnan(gap)])
-    slacks = np.append(0.0, -known[known < 0.0][::-1])
-    share = 1.0 - np.searchsorted(known, -slacks) / max(len(known), 1)
-    return float(slacks[(share * (1.0 - share)).argmax()])
+        known = answers[:, :, :1] if self.label == "det" else answers
+        return gap_labels(known[:, self.small], known[:, self.large], self.label)[:, None]
 
 
 def _routed(setting: Setting, who: RouteLlm, score: Floats, told: Floats) -> Routed:
@@ -96,9 +88,9 @@ class Scores:
     weak: int
     strong: int
 
-    def of(self, score: Floats) -> Floats:
-        """The scores of these items."""
-        return score[:, [self.weak, self.strong]]
+    def of(self, answers: Floats) -> Floats:
+        """The scores of these items' first answers."""
+        return answers[:, [self.weak, self.strong], 0]
 
 
 @dataclass(frozen=True)
@@ -108,16 +100,17 @@ class Wins:
     weak: int
     strong: int
 
-    def of(self, score: Floats) -> Floats:
+    def of(self, answers: Floats) -> Floats:
         """The labels of these items."""
-        return (1.0 + np.sign(score[:, [self.strong]] - score[:, [self.weak]])) / 2.0
+        gap = answers[:, [self.strong], 0] - answers[:, [self.weak], 0]
+        return (1.0 + np.sign(np.where(np.abs(gap) < 1e-9, 0.0, gap))) / 2.0
 
 
 @dataclass(frozen=True)
 class RouteLlmSw:
     """The strong model iff P(strong wins | q) >= tau, by a Bradley-Terry fit to the train queries that are alike.
 
-    Each train query weighs 10 * 10^(similarity / highest similarity); P = sigma(d_s - d_w). `strong_share` sets tau to
+    Each train query weighs 10 * 10^(similarity / highest similarity); P = s_s / (s_s + s_w). `strong_share` sets tau to
     the quantile 1 - share of the train split's scores. Source: RouteLLM, arXiv 2406.18665, sw_ranking: 2.9 requests/s.
     """
 
@@ -127,7 +120,7 @@ class RouteLlmSw:
     strong: PoolName
     threshold: float | None = None
     strong_share: float | None = None
-    quality: EstimatorPart = TaskMean()
+    features: EncoderPart = Usual()
 
     def __post_init__(self) -> None:
         check_pair(self.weak, self.strong, self.threshold, self.strong_share)
@@ -141,9 +134,9 @@ class RouteLlmSw:
         """The choice for every query of the replication."""
         assert setting.train is not None
         label = Scores(setting.pools.index(self.weak), setting.pools.index(self.strong))
-        asked, told = (source.labelled(self.quality, label) for source in (setting.asked, setting.train))
-        asked = np.nan_to_num(asked, nan=0.5)
-        return _routed(setting, self, bradley_terry(asked[:, 1], asked[:, 0]), bradley_terry(told[:, 1], told[:, 0]))
+        ratings = BradleyTerrySimilarity(self.features)  # of two models: each one's chance to beat the other
+        asked = np.nan_to_num(setting.asked.labelled(ratings, label)[:, 1], nan=0.5)
+        return _routed(setting, self, asked, setting.train.labelled(ratings, label)[:, 1])
 
 
 @dataclass(frozen=True)
@@ -160,7 +153,7 @@ class RouteLlmMf:
     strong: PoolName
     threshold: float | None = None
     strong_share: float | None = None
-    quality: EstimatorPart = TaskMean()
+    quality: EstimatorPart = MatrixFactorisation()
 
     def __post_init__(self) -> None:
         check_pair(self.weak, self.strong, self.threshold, self.strong_share)
@@ -195,7 +188,7 @@ class RouteLlmClassifier:
     strong: PoolName
     threshold: float | None = None
     strong_share: float | None = None
-    win: EstimatorPart = TaskMean()
+    win: EstimatorPart = Linear()
 
     def __post_init__(self) -> None:
         check_pair(self.weak, self.strong, self.threshold, self.strong_share)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from simulator.learning.core import EstimatorPart
-from simulator.learning.means import TaskMean
+from simulator.learning.regression import Linear
 from simulator.policies.choice import Currency, expected_quality, priced
 from simulator.policies.core import (
     Answer,
@@ -58,7 +58,7 @@ class BestRoute:
     match: NonNegative = 1.0
     samples: dict[PoolName, Count] | None = None
     alike: Share = 0.0
-    quality: EstimatorPart = TaskMean()
+    quality: EstimatorPart = Linear()
     currency: Currency = "usd"
 
     @property

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,8 +16,8 @@ from simulator.policies.routing_pair import (
     RouteLlmClassifier,
     RouteLlmMf,
     RouteLlmSw,
+    Scores,
     Wins,
-    spread_most,
 )
 
 SCORES = st.lists(st.sampled_from([0.1, 0.2, 0.5, 0.9]), min_size=1, max_size=40).map(np.array)
@@ -56,45 +54,47 @@ def test_bradley_terry_is_the_logistic_of_the_difference_in_strength(weak: float
     assert bradley_terry(sigma(strong), sigma(weak)) == pytest.approx(sigma(strong - weak), abs=1e-6)
 
 
-@given(st.lists(st.sampled_from([-1.0, -0.5, -0.25, 0.0, 0.5]), min_size=1, max_size=12))
-def test_the_slack_of_hybrid_llm_spreads_its_labels_over_most_pairs(gaps: list[float]) -> None:
-    def spread(slack: float) -> int:
-        labels = [gap >= -slack for gap in gaps]
-        return sum(a != b for a, b in itertools.combinations(labels, 2))
-
-    slack = spread_most(np.array(gaps))
-    assert spread(slack) == max(spread(t) for t in (0.0, 0.25, 0.5, 1.0))
+def answers(*scores: tuple[float, float]) -> np.ndarray:
+    return matrix(*scores)[:, :, None]
 
 
-def test_labels_of_hybrid_llm_by_hand() -> None:
-    score = matrix([1, 1], [0, 1], [1, 0], [0, 0])  # the small one fails alone on the second
-    for label in ("det", "prob"):
-        assert Ease(0, 1, label).of(score)[:, 0].tolist() == [1, 0, 1, 1]
-    assert Ease(0, 1, "prob").of(matrix([0.5, 0.8]))[0, 0] == pytest.approx(1 - 0.8 * 0.5)
-    graded = matrix([0.8, 0.9], [0.2, 0.9], [0.1, 0.9], [0.6, 0.9])  # gaps -.1, -.7, -.8, -.3: half are -.3 or more
+def test_labels_of_a_pair_by_hand() -> None:
+    right = answers((1, 1), (0, 1), (1, 0), (0, 0))  # the small one fails alone on the second
+    for label in ("det", "prob", "trans"):
+        assert Ease(0, 1, label).of(right)[:, 0].tolist() == [1, 0, 1, 1]
+    sampled = np.array([[[1.0, 0.0], [1.0, 0.0]]])  # of four pairs, the small one's answer is worse in one
+    assert Ease(0, 1, "prob").of(sampled).tolist() == [[0.75]]
+    assert Ease(0, 1, "det").of(sampled).tolist() == [[1.0]]
+    graded = answers((0.8, 0.9), (0.2, 0.9), (0.1, 0.9), (0.6, 0.9))  # gaps -.1, -.7, -.8, -.3: half are -.3 or more
     assert Ease(0, 1, "trans").of(graded)[:, 0].tolist() == [1, 0, 0, 1]
-    assert Wins(0, 1).of(score)[:, 0].tolist() == [0.5, 1.0, 0.0, 0.5]
+    assert Wins(0, 1).of(right)[:, 0].tolist() == [0.5, 1.0, 0.0, 0.5]
+    assert Scores(0, 1).of(right).tolist() == right[:, :, 0].tolist()
 
 
 def test_hybrid_llm_asks_the_small_model_where_its_answer_is_likely_good_enough() -> None:
-    # r = 1 - large (1 - small): .95, .5, .19
-    known = setting(matrix([0.9, 0.5], [0.5, 1.0], [0.1, 0.9]), np.tile(COST, (3, 1)))
-    assert asked(HybridLlm("small", "large", threshold=0.5, label="prob"), known) == ["small", "small", "large"]
-    assert asked(HybridLlm("small", "large", threshold=0.51, label="prob"), known) == ["small", "large", "large"]
-    assert asked(HybridLlm("small", "large", strong_share=1 / 3, label="prob"), known) == ["small", "small", "large"]
+    # what is told here are the labels themselves: 1 where the small one's answer is as good
+    known = setting(matrix([0.9, 0.5], [0.5, 1.0], [0.9, 0.9]), np.tile(COST, (3, 1)))
+    assert asked(HybridLlm("small", "large", threshold=1.0), known) == ["small", "large", "small"]
+    assert asked(HybridLlm("small", "large", threshold=1.1), known) == ["large"] * 3
+    assert asked(HybridLlm("small", "large", threshold=0.0), known) == ["small"] * 3
+    assert asked(HybridLlm("small", "large", strong_share=1 / 3), known) == ["small", "large", "small"]
 
 
 def test_routellm_asks_the_strong_model_where_it_likely_wins() -> None:
     known = setting(matrix([0.5, 0.5], [0.5, 0.8], [0.2, 0.8]), np.tile(COST, (3, 1)))
     # odds 1:1, 4:1, 16:1
-    for rule in (RouteLlmSw, RouteLlmMf):
-        assert asked(rule("small", "large", threshold=0.8), known) == ["small", "large", "large"]
-        assert asked(rule("small", "large", threshold=0.9), known) == ["small", "small", "large"]
-        assert asked(rule("small", "large", strong_share=0.0), known) == ["small"] * 3
-        assert asked(rule("small", "large", strong_share=1.0), known) == ["large"] * 3
+    assert asked(RouteLlmMf("small", "large", threshold=0.8), known) == ["small", "large", "large"]
+    assert asked(RouteLlmMf("small", "large", threshold=0.9), known) == ["small", "small", "large"]
+    assert asked(RouteLlmMf("small", "large", strong_share=2 / 3), known) == ["small", "large", "large"]
+    # chances of the strong one to beat the weak one: .5, .8, .8
+    assert asked(RouteLlmSw("small", "large", threshold=0.8), known) == ["small", "large", "large"]
+    assert asked(RouteLlmSw("small", "large", threshold=0.81), known) == ["small"] * 3
     right = setting(matrix([1, 1], [0, 1], [1, 0]), np.tile(COST, (3, 1)))
     assert asked(RouteLlmClassifier("small", "large", threshold=0.6), right) == ["small", "large", "small"]
     assert asked(RouteLlmClassifier("small", "large", threshold=0.5), right) == ["large", "large", "small"]
+    for rule in (RouteLlmSw, RouteLlmMf, RouteLlmClassifier):
+        assert asked(rule("small", "large", strong_share=0.0), known) == ["small"] * 3
+        assert asked(rule("small", "large", strong_share=1.0), known) == ["large"] * 3
 
 
 @pytest.mark.parametrize(

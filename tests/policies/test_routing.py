@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from policy_world import OWN_MODELS, POOLS, made, rows, scenario, simulated
+from policy_world import ITEMS, POOLS, made, rows, scenario, simulated
 from told_world import View, asked, matrix, query, setting
 
 from simulator.policies.core import Ask, Drop, Failed, Policy, Wait, prepared
@@ -97,9 +97,9 @@ def test_an_oracle_knows_which_right_answer_is_the_fastest() -> None:
 
 
 def test_few_scores_of_a_new_model_are_as_many_as_said() -> None:
-    few = FewScores(((2, 5),)).of(np.ones((40, 3)))
+    few = FewScores(((2, 5),)).of(np.ones((40, 3, 1)))
     assert np.isnan(few).sum(axis=0).tolist() == [0, 0, 35]
-    assert not np.isnan(FewScores(((2, 50),)).of(np.ones((40, 3)))).any()
+    assert not np.isnan(FewScores(((2, 50),)).of(np.ones((40, 3, 1)))).any()
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_baselines_of_a_run_are_those_of_the_train_split_and_the_profiles(folder
     expected = {"best-single": best, "always-small": "small", "always-large": "large"}
     for use, pool in expected.items():
         calls = simulated(scenario({"use": use}, own_fleet=True, name=use), folder).tables.calls
-        assert set(calls["pool"]) == {pool}, OWN_MODELS
+        assert set(calls["pool"]) == {pool}
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
@@ -224,7 +224,8 @@ def test_a_strong_share_of_the_train_split_is_about_that_of_a_run(share: float, 
     policy = {"use": "routellm-mf", "weak": "small", "strong": "large", "strong_share": share}
     result = simulated(scenario(policy, queries=2000, name=f"share-{share}"), folder)
     strong = (result.tables.calls["pool"] == "large").mean()
-    assert strong == pytest.approx(share, abs=0.08)
+    items = ITEMS / 2  # of the train split that set the threshold, and of the test split that is asked
+    assert strong == pytest.approx(share, abs=4 * np.sqrt(2 * share * (1 - share) / items))
 
 
 def test_what_is_learned_finds_the_model_that_is_best_at_a_task(folder: Path) -> None:

@@ -47,7 +47,7 @@ class Told:
         return self.expected
 
     def labelled(self, estimator: Any, label: Label) -> Floats:
-        return label.of(self.expected)
+        return label.of(self.expected[:, :, None])
 
     def output_tok(self, estimator: Any) -> Floats:
         return np.full(self.expected.shape, 10.0)
@@ -111,7 +111,7 @@ def setting(
         task=np.full(len(score), -1),
         tasks=(),
         quality=lambda estimator: told,
-        labelled=lambda estimator, label: label.of(told),
+        labelled=lambda estimator, label: label.of(told[:, :, None]),
     )
     return Setting(
         pools=pools,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from simulator.engine.build.built import Built, Host
 from simulator.engine.build.classes import BuiltClass, train_table
 from simulator.learning.cache import encoded, told
 from simulator.learning.core import Encoder, Encodings, Estimator, Floats, Items, Lesson, Unlearnable
+from simulator.learning.gap import answers_of
 from simulator.physics.alone import alone
 from simulator.physics.price import call_usd
 from simulator.policies.core import Ints, Label, Train
@@ -96,18 +97,12 @@ class Knowledge:
 
         return self.fitted((cls, repr(estimator), measure), fit)  # type: ignore[no-any-return]
 
-    def labelled(self, cls: int, estimator: Estimator, label: Label) -> Floats:
-        """The label that the estimator expects of every item of a class's table, (items, labels)."""
-
-        def fit() -> Floats:
-            built, train = self.classes[cls], self.train_of(cls)
-            assert built.table is not None
-            assert train is not None
-            labels = label.of(train.score[:, list(built.columns)])
-            lesson = Lesson(Items.of(train), labels, self.scenario.spec.seed)
-            return predictions(estimator, lesson, Items.of(built.table))
-
-        return self.fitted((cls, repr(estimator), repr(label)), fit)  # type: ignore[no-any-return]
+    def labelled(self, cls: int, estimator: Estimator, label: Label, items: Items) -> Floats:
+        """The label that the estimator expects of `items`, (items, labels), by the train split of a class's table."""
+        lesson, columns = self.lesson(cls, "score"), list(self.classes[cls].columns)
+        labels = label.of(answers_of(lesson)[:, columns])
+        with self._learning(cls):
+            return told(estimator, replace(lesson, target=labels, models=(), samples=None), items)
 
     def encoded(self, cls: int, encoder: Encoder) -> Floats:
         """Features of every item of a class's table, (items, d). SpecError where there are none of the kind."""
@@ -176,9 +171,8 @@ class Knowledge:
             return self.fitted((number, repr(estimator), "train"), fit)[:, columns]  # type: ignore[no-any-return]
 
         def labelled(estimator: Estimator, label: Label) -> Floats:
-            lesson = Lesson(items, label.of(table.score[:, columns]), self.scenario.spec.seed)
             key = (number, repr(estimator), repr(label), "train")
-            return self.fitted(key, lambda: predictions(estimator, lesson, items))  # type: ignore[no-any-return]
+            return self.fitted(key, lambda: self.labelled(number, estimator, label, items))  # type: ignore[no-any-return]
 
         return Train(
             score=table.score[:, columns],
@@ -230,7 +224,16 @@ class AskedOf:
 
     def labelled(self, estimator: Estimator, label: Label) -> Floats:
         """Expected labels."""
-        return self._told(lambda cls: self.knowledge.labelled(cls, estimator, label))
+
+        def of_items(cls: int) -> Floats:
+            table = self.knowledge.classes[cls].table
+            assert table is not None
+            key = (cls, repr(estimator), repr(label))
+            return self.knowledge.fitted(  # type: ignore[no-any-return]
+                key, lambda: self.knowledge.labelled(cls, estimator, label, Items.of(table))
+            )
+
+        return self._told(of_items)
 
     def output_tok(self, estimator: Estimator) -> Floats:
         """Expected lengths: as the table's, or as the class's own on the mean."""
@@ -304,8 +307,8 @@ class AskedOf:
             if cls.table is not None
         ]
         found = np.full((len(self.world), parts[0][1].shape[1]), np.nan)  # what learns needs a table
-        for rows, told in parts:
-            found[rows] = told[self.world.item[rows]]
+        for rows, by_item in parts:
+            found[rows] = by_item[self.world.item[rows]]
         return found
 
     def _by_class(self) -> list[tuple[NDArray[np.intp], QualityTable, NDArray[np.int32]]]:
