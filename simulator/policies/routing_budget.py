@@ -26,7 +26,8 @@ from simulator.policies.choice import (
     routed,
 )
 from simulator.policies.core import FleetView, Floats, Needs, Policy, RouterCost, Setting
-from simulator.policies.upgrades import Upgrades, at_price, best_within, upgrades
+from simulator.policies.knapsack import best_within
+from simulator.policies.upgrades import Upgrades, at_price, upgrades
 from simulator.policies.windows import windowed
 from simulator.spec.base import Count, NonNegative, Positive, Share
 from simulator.spec.refs import PoolName
@@ -46,7 +47,7 @@ class Forc:
     threshold: Share | None = None
     budget: NonNegative | None = None
     """Dollars a query; joules or seconds with that `currency`."""
-    batch: Count = 250
+    batch: Count = 1000
     window_s: Positive | None = None
     success: EstimatorPart = Linear()
     currency: Currency = "usd"

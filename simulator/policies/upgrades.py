@@ -12,9 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_matrix, kron, vstack
 
 from simulator.policies.choice import Choice, best
 from simulator.policies.core import Floats, Ints
@@ -108,31 +105,4 @@ def at_price(quality: Floats, cost: Floats, price: float) -> Choice:
         return best(quality - price * cost, cost)
     cheapest = np.isclose(cost, cost.min(axis=1, keepdims=True), rtol=NOTHING, atol=0.0)
     choice: Choice = np.where(cheapest, quality, -np.inf).argmax(axis=1)
-    return choice
-
-
-def best_within(quality: Floats, cost: Floats, budget: float) -> Choice:
-    """The assignment of the highest total quality whose total cost is `budget` at most: an integer programme.
-
-    max sum q x  s.t.  sum c x <= budget, one pool a query, x in {0, 1}; within 1e-6 of the best, by HiGHS. Where not
-    even the cheapest pools are paid for, those.
-    """
-    queries, pools = cost.shape
-    path = upgrades(quality, cost)
-    if path.cost[0] >= budget or path.cost[-1] <= budget:
-        return path.after(path.within(budget))
-    scale = cost.max()
-    one_each = kron(np.eye(queries), np.ones((1, pools)), format="csr")
-    rows = vstack([one_each, csr_matrix(cost.ravel() / scale)])
-    upper: NDArray[np.float64] = np.append(np.ones(queries), budget / scale)
-    lower: NDArray[np.float64] = np.append(np.ones(queries), -np.inf)
-    solved = milp(
-        -quality.ravel(),
-        integrality=np.ones(queries * pools),
-        bounds=Bounds(0.0, 1.0),
-        constraints=LinearConstraint(rows, lower, upper),
-        options={"mip_rel_gap": 1e-6},
-    )
-    assert solved.success, solved.message
-    choice: Choice = solved.x.reshape(queries, pools).argmax(axis=1)
     return choice

@@ -6,27 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from told_world import assignments, matrix
+from told_world import matrix, totals, worlds
 
 from simulator.policies.core import Floats
-from simulator.policies.upgrades import at_price, best_within, upgrades
-
-LEVELS = st.integers(0, 6)  # few levels: ties are frequent
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> tuple[Floats, Floats]:
-    """Quality and cost of up to five queries at up to four pools."""
-    queries, pools = draw(st.integers(1, 5)), draw(st.integers(1, 4))
-    cells = st.lists(LEVELS, min_size=queries * pools, max_size=queries * pools)
-    quality, cost = (np.array(draw(cells), dtype=np.float64).reshape(queries, pools) for _ in range(2))
-    return quality / 6.0, cost
-
-
-def totals(matrix: Floats) -> Floats:
-    """Of every assignment, (ways,)."""
-    ways = assignments(*matrix.shape)
-    return matrix[np.arange(len(matrix)), ways].sum(axis=1)
+from simulator.policies.upgrades import at_price, upgrades
 
 
 @given(worlds())
@@ -40,19 +23,6 @@ def test_no_assignment_is_better_and_no_dearer_than_one_of_the_path(world: tuple
         assert quality[rows, chosen].sum() == pytest.approx(path.quality[moves])
         affordable = totals(cost) <= path.cost[moves] + 1e-9
         assert totals(quality)[affordable].max() <= path.quality[moves] + 1e-9
-
-
-@given(worlds(), st.floats(0.0, 40.0))
-def test_the_integer_programme_finds_the_best_of_all_affordable_assignments(
-    world: tuple[Floats, Floats], budget: float
-) -> None:
-    quality, cost = world
-    chosen = best_within(quality, cost, budget)
-    rows = np.arange(len(cost))
-    least = cost.min(axis=1).sum()
-    affordable = totals(cost) <= max(budget, least) + 1e-9
-    assert cost[rows, chosen].sum() <= max(budget, least) + 1e-6
-    assert quality[rows, chosen].sum() == pytest.approx(totals(quality)[affordable].max(), abs=1e-5)
 
 
 @given(worlds(), st.floats(0.0, 40.0))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from simulator.policies.core import (
@@ -141,3 +142,21 @@ def asked(policy: Policy | Prepared, known: Setting) -> list[str]:
 def assignments(queries: int, pools: int) -> NDArray[np.int64]:
     """All ways to give each query a pool, (ways, queries)."""
     return np.array(np.meshgrid(*[np.arange(pools)] * queries)).reshape(queries, -1).T
+
+
+LEVELS = st.integers(0, 6)  # few levels: ties are frequent
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[Floats, Floats]:
+    """Quality and cost of up to five queries at up to four pools."""
+    queries, pools = draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    cells = st.lists(LEVELS, min_size=queries * pools, max_size=queries * pools)
+    quality, cost = (np.array(draw(cells), dtype=np.float64).reshape(queries, pools) for _ in range(2))
+    return quality / 6.0, cost
+
+
+def totals(matrix: Floats) -> Floats:
+    """Of every assignment, (ways,)."""
+    ways = assignments(*matrix.shape)
+    return matrix[np.arange(len(matrix)), ways].sum(axis=1)
