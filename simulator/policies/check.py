@@ -118,6 +118,7 @@ class _Asked:
             self.tasks,
             self.quality,
             self.labelled,
+            lambda estimator: (priced, priced, priced),
         )
 
 
