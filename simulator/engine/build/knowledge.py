@@ -69,6 +69,17 @@ class Knowledge:
         """The train split of a class's table, of the fleet's models."""
         return self.fitted(("train", cls), lambda: train_table(self.scenario, self.classes[cls]))  # type: ignore[no-any-return]
 
+    def recorded_usd(self, cls: int, pool: int) -> float | None:
+        """The mean price of a class's calls at a pool that bills what was recorded; None at any other.
+
+        Of train items, where some are kept apart: what test items cost is not known before.
+        """
+        built, pool_built = self.classes[cls], self.prices.pools[pool]
+        if built.table is None or pool_built.hosted is None or pool_built.spec.price != "recorded":
+            return None
+        table = (self.train_of(cls) if built.table.has_test else None) or built.table
+        return float(np.nanmean(table.cost_usd[:, built.columns[pool]]))
+
     def lesson(self, cls: int, measure: str) -> Lesson:
         """The train split of a class's table, to learn `measure` from; of all measures, encoders learn once."""
         train, seed = self.train_of(cls), self.scenario.spec.seed
@@ -312,7 +323,12 @@ class AskedOf:
         prompt_tok = self.world.prompt_tok.astype(np.float64)
         prices = self.knowledge.prices
         priced = [prices.of(pool, prompt_tok, output_tok[:, pool], cached) for pool in range(len(prices.pools))]
-        return [np.stack(matrix, axis=1) for matrix in zip(*priced, strict=True)]
+        found = [np.stack(matrix, axis=1) for matrix in zip(*priced, strict=True)]
+        for cls in range(len(self.knowledge.classes)):
+            for pool in range(len(prices.pools)):
+                if (usd := self.knowledge.recorded_usd(cls, pool)) is not None:
+                    found[0][self.world.cls == cls, pool] = usd
+        return found
 
     def _told(self, of_items: Callable[[int], Floats]) -> Floats:
         """A matrix over items, of each class, as one over queries."""

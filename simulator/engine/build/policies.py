@@ -59,7 +59,7 @@ def policy(
             pools=tuple(numbers),
             models={pool.plan.facts.name: pool.model for pool in pools},
             uniform=uniform,
-            **_mean_prices(world, scenario, knowledge.prices),
+            **_mean_prices(world, scenario, knowledge),
             params={pool.plan.facts.name: _params(scenario, pool.model) for pool in pools},
             asked=AskedOf(knowledge, world),
             train=train,
@@ -113,8 +113,12 @@ def _params(scenario: Scenario, model: str) -> float:
     return 1e9 * library.read("models", model).params_billion if model in library.names("models") else float("nan")
 
 
-def _mean_prices(world: World, scenario: Scenario, prices: Prices) -> dict[str, dict[str, float]]:
-    """Dollars, joules and seconds of a call of mean length at each pool: list prices, or the hardware's time alone."""
+def _mean_prices(world: World, scenario: Scenario, knowledge: Knowledge) -> dict[str, dict[str, float]]:
+    """Dollars, joules and seconds of a call of mean length at each pool: list prices, or the hardware's time alone.
+
+    Of a pool that bills what was recorded, the mean of that.
+    """
+    prices = knowledge.prices
     cached_fracs: NDArray[np.float64] = np.array([cls.cached_prompt_frac for cls in scenario.spec.workload.values()])
     prompt = output = np.ones(1)
     cached_frac = 0.0
@@ -128,6 +132,10 @@ def _mean_prices(world: World, scenario: Scenario, prices: Prices) -> dict[str, 
         name = pool.plan.facts.name
         dollars, joules, seconds = prices.of(number, prompt, output, cached_frac)
         usd[name] = float(dollars[0])
+        recorded = [knowledge.recorded_usd(cls, number) for cls in range(len(knowledge.classes))]
+        if len(world) and any(found is not None for found in recorded):
+            of_class = np.array([usd[name] if found is None else found for found in recorded])
+            usd[name] = float(of_class[world.cls].mean())
         energy[name] = float(np.nan_to_num(joules[0]))
         time[name] = float(seconds[0])
     return {"usd_per_call": usd, "energy_j_per_call": energy, "time_s_per_call": time}
