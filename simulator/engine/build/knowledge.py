@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,36 @@ class Prices:
         outputs = np.maximum(np.rint(output_tok), 1).astype(np.int64)
         one = alone(built.steps, prompts, outputs, built.spec.max_batched_tok)
         return machine.usd_per_s * one.last_s, one.energy_j + machine.idle_w * one.last_s, one.last_s
+
+
+class Taken(NamedTuple):
+    """What a call of every query at one pool takes, alone on an idle fleet, (queries,) each."""
+
+    prompt_tok: Floats
+    output_tok: Floats
+    usd: Floats
+    energy_j: Floats
+    time_s: Floats
+
+
+def calls_alone(prices: Prices, classes: Sequence[BuiltClass], cached_fracs: Floats, world: World, pool: int) -> Taken:
+    """As long as the answers will be, and as dear and late as recorded where the pool bills or answers so."""
+    prompt_tok, output_tok = world.prompt_tok.astype(np.float64), world.output_tok.astype(np.float64)
+    tables = [(np.flatnonzero(world.cls == number), cls) for number, cls in enumerate(classes) if cls.table is not None]
+    for rows, cls in tables:
+        for lengths, found in ((cls.plan.prompt_tok, prompt_tok), (cls.plan.output_tok, output_tok)):
+            if (column := lengths[pool]) is not None:
+                found[rows] = np.array(column)[world.item[rows]]
+    usd, energy_j, time_s = prices.of(pool, prompt_tok, output_tok, cached_fracs[world.cls])
+    built = prices.pools[pool]
+    for rows, cls in tables if built.hosted is not None else ():
+        assert cls.table is not None
+        where = world.item[rows], cls.columns[pool]
+        if built.spec.price == "recorded":
+            usd[rows] = cls.table.cost_usd[where]
+        if built.spec.latency == "recorded":
+            time_s[rows] = cls.table.latency_s[where]
+    return Taken(prompt_tok, output_tok, usd, energy_j, time_s)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from simulator.engine.build.built import Built, Host
 from simulator.engine.build.classes import BuiltClass
-from simulator.engine.build.knowledge import AskedOf, Knowledge, Prices
+from simulator.engine.build.knowledge import AskedOf, Knowledge, Prices, calls_alone
 from simulator.engine.pool import Uniform
 from simulator.learning.core import Encoder, Estimator
-from simulator.policies.core import Needs, Policy, Prepared, Setting, held, needs_of
+from simulator.policies.core import Floats, Needs, Policy, Prepared, Setting, held, needs_of
 from simulator.spec.load import Scenario
 from simulator.workload.traffic import World
 
@@ -47,6 +47,7 @@ def policy(
         return lambda world, uniform: part.make()
     columns = tuple(cls.columns for cls in classes)
     tables = tuple(cls.table for cls in classes)
+    cached_fracs: Floats = np.array([cls.cached_prompt_frac for cls in scenario.spec.workload.values()])
 
     def prepare(world: World, uniform: Uniform) -> Policy:
         def truth(query: int, pool: str) -> float:
@@ -54,6 +55,11 @@ def policy(
             table = tables[cls]
             assert table is not None
             return float(table.score[world.item[query], columns[cls][numbers[pool]]])
+
+        def paid(currency: str) -> Floats:
+            name = {"usd": "usd", "energy": "energy_j", "time": "time_s"}[currency]
+            taken = (calls_alone(knowledge.prices, classes, cached_fracs, world, pool) for pool in range(len(pools)))
+            return np.stack([getattr(of_pool, name) for of_pool in taken], axis=1)
 
         setting = Setting(
             pools=tuple(numbers),
@@ -65,6 +71,7 @@ def policy(
             train=train,
             fitted=knowledge.fitted,
             truth=truth if needs.truth else None,
+            paid=paid if needs.truth else None,
         )
         try:
             return part.make().prepare(setting)  # type: ignore[no-any-return]
