@@ -55,7 +55,7 @@ def routed(expected: Floats, mean_cost: Floats, score: Floats, cost: Floats) -> 
     ids=["zero", "knn", "kmeans", "task"],
 )
 def test_the_area_of_simple_routers_on_the_routerbench_slice(estimator: Estimator | None, expected: float) -> None:
-    # Expected: 60/40, five seeds, by other code (TF-IDF and SVD of its own, so its neighbours and clusters differ a bit).
+    # Expected: 60/40, five seeds, by other code; its TF-IDF and SVD, so its neighbours and clusters, differ a bit.
     assert DATA is not None
     table = pd.read_csv(Path(DATA) / FILE)
     models = [name for name in table.columns if f"{name}|total_cost" in table.columns]
