@@ -8,20 +8,18 @@ from itertools import chain
 from math import isnan, nan
 from typing import NamedTuple
 
+from simulator.engine import asks
+from simulator.engine.asks import PolicyError
 from simulator.engine.clock import ATTEMPTS, Clock, once
 from simulator.engine.job import NOT_YET, Job
 from simulator.engine.life import Life
 from simulator.engine.link import Way
 from simulator.engine.logs import ANSWERED, CANCELLED, FAILED, KINDS, OPEN, Logs
 from simulator.engine.network import Network
-from simulator.engine.plan import Plan
+from simulator.engine.plan import JudgePlan, Plan
 from simulator.engine.pool import Hooks, HostedPlan, HostedPool, Pool, Uniform
 from simulator.engine.station import Station
 from simulator.policies.core import Answer, Call, Failed
-
-
-class PolicyError(Exception):
-    """A policy broke its promises: it waits for nothing, or asks a pool that is not there."""
 
 
 class Told(NamedTuple):
@@ -44,6 +42,7 @@ class Calls:
         "output_tok",
         "pools",
         "told",
+        "uniform",
         "unwanted",
         "verifiers",
         "words",
@@ -55,6 +54,7 @@ class Calls:
         self.clock = clock
         self.output_tok = output_tok
         self.told = told
+        self.uniform = uniform
         self.log, self.words = logs.calls.append, logs.words
         hooks = Hooks(self._first, self._done, self._refused, self._gone)
         self.pools: list[Pool | HostedPool] = [
@@ -64,70 +64,131 @@ class Calls:
             for pool, spans, states in zip(plan.pools, logs.spans, logs.states, strict=True)
         ]
         self.network = Network(clock, plan.links, logs, uniform)
-        visits = logs.visits[1:] if plan.router else logs.visits
+        visits = iter(logs.visits[1:] if plan.router else logs.visits)
         self.verifiers = [
-            Station(clock, station.time_s, station.servers, log.append)
-            for station, log in zip(plan.verifiers, visits, strict=True)
+            verifier
+            if isinstance(verifier, JudgePlan)
+            else Station(clock, verifier.time_s, verifier.servers, next(visits).append)
+            for verifier in plan.verifiers
         ]
         self.index = dict(plan.pool_index())
         self.unwanted: dict[int, Job] = {}  # cancelled calls that have not left yet
         self.count = 0
         self.last_s = 0.0  # when the last call ended that nobody waited for
 
-    def send(self, life: Life, call: Call, now: float) -> Job:
-        """Send a call on its way. Raises PolicyError where there is no such pool, or no end of calls."""
+    def send(self, life: Life, call: Call, now: float) -> None:
+        """Send a call on its way. Raises PolicyError where it cannot be made, or there is no end of calls."""
         number = self.index.get(call.pool)
         if number is None:
             raise PolicyError(f"asks {call.pool!r}; there are {', '.join(self.index)}")
-        if life.calls == ATTEMPTS:
+        if life.calls + call.samples > ATTEMPTS or call.samples < 1:
+            if call.samples < 1:
+                raise PolicyError(f"asks {call.pool!r} for {call.samples} samples")
             raise PolicyError(f"does not end query {life.row} within {ATTEMPTS} calls")
-        row, item, cls, query = life.row, life.item, life.cls, life.query
-        prompt, output = query.prompt_tok, self.output_tok[row]
-        if item >= 0 and number < len(self.pools):
+        if number >= len(self.pools) or call.kind == "verify":
+            self._verify(life, call, number, now)
+            return
+        item, cls, query = life.item, life.cls, life.query
+        prompt, output = query.prompt_tok, self.output_tok[life.row]
+        if item >= 0:
             outputs, prompts = cls.output_tok[number], cls.prompt_tok[number]
             if outputs is not None:
                 output = outputs[item]
             if prompts is not None:
                 prompt = prompts[item]
-        job = Job(self.count, life, call, number, now, prompt, output)
+        sample = 0
+        if call.kind == "refine":
+            draft = asks.newest(life)
+            if draft is None:
+                raise PolicyError(f"asks {call.pool!r} to refine query {life.row}, which has no answer yet")
+            prompt, sample = prompt + draft.output_tok, -1
+        elif call.pool in query.asked:
+            sample = asks.answers_asked(life, call.pool)
+        if cls.samples and sample >= 0:
+            output = asks.sampled_tok(life, number, sample, output)
+        job = self._made(life, call, number, sample, prompt, output, now)
+        if call.samples > 1:
+            self._fork(job, now)
+        self._dispatch(job, now)
+
+    def _made(
+        self, life: Life, call: Call, number: int, sample: int, prompt_tok: int, output_tok: int, now: float
+    ) -> Job:
+        """A call that somebody waits for from now on."""
+        job = Job(self.count, life, call, number, now, prompt_tok, output_tok)
+        job.sample = sample
         self.count += 1
         life.calls += 1
         life.flying.append(job)
-        query.asked += (call.pool,)
-        if number >= len(self.pools) or call.kind == "verify":
-            self._verify(job, now)
-            return job
-        pool = self.pools[number]
-        job.load_tok = load = prompt + pool.mean_output_tok
+        life.query.asked += (call.pool,)
+        return job
+
+    def _dispatch(self, job: Job, now: float) -> None:
+        """Send a call to its pool, further samples with it; over the links where the pool is at another place."""
+        life, call, pool = job.life, job.call, self.pools[job.pool]
+        if call.replica >= 0:
+            asks.check_replica(call, pool)
+        job.load_tok = load = job.prompt_tok + pool.mean_output_tok
         pool.outstanding_calls += 1
         pool.outstanding_tok += load
+        for fork in job.forks or ():
+            fork.load_tok = load = 1 + pool.mean_output_tok
+            pool.outstanding_calls += 1
+            pool.outstanding_tok += load
         if pool.place == life.place:
             if pool.request_s:
                 once(self.clock, now + pool.request_s, job.order, partial(self._taken, job))
             else:
                 pool.submit(job, now)
-        else:
-            job.is_remote = True
-            job.streams = output > 1 and (call.final or cls.at_once)  # a lone token is the whole answer
-            self.network.way(life.place, pool.place).send(life.prompt_bytes(prompt), job, now, self._at_pool)
-        return job
+            return
+        is_shown = (call.final or life.cls.at_once) and call.kind != "verify"
+        for each in (job, *(job.forks or ())):
+            each.is_remote = True
+            each.streams = is_shown and each.output_tok > 1  # a lone token is the whole answer
+        self.network.way(life.place, pool.place).send(life.prompt_bytes(job.prompt_tok), job, now, self._at_pool)
 
-    def _verify(self, job: Job, now: float) -> None:
-        """Have a station look at the newest answer."""
-        if job.pool < len(self.pools) or job.call.kind != "verify" or not job.life.answers:
-            what = f"makes a {job.call.kind!r} call to {job.call.pool!r}"
-            raise PolicyError(f"{what}: verifiers verify, after an answer")
-        job.submitted_s = job.started_s = job.first_s = now
-        job.prompt_tok = job.output_tok = 0
-        self.verifiers[job.pool - len(self.pools)].visit(job.order, partial(self._verified, job), now)
+    def _fork(self, job: Job, now: float) -> None:
+        """Make the further samples of a call: they wait for its prompt."""
+        life, call = job.life, job.call
+        job.forks, job.is_fork = [], False
+        for k in range(1, call.samples):
+            sample, output = job.sample, job.output_tok
+            if sample >= 0:
+                sample += k
+                if life.cls.samples:
+                    output = asks.sampled_tok(life, job.pool, sample, output)
+            fork = self._made(life, call, job.pool, sample, job.prompt_tok, output, now)
+            fork.forks, fork.is_fork = job.forks, True
+            job.forks.append(fork)
+
+    def _verify(self, life: Life, call: Call, number: int, now: float) -> None:
+        """Have a station look at the newest answer, or a judge: which is a call at a pool, by what it is to say."""
+        verifier = self.verifiers[number - len(self.pools)] if number >= len(self.pools) else None
+        draft = asks.newest(life)
+        if verifier is None or call.kind != "verify" or call.final or draft is None:
+            raise PolicyError(f"makes a {call.kind!r} call to {call.pool!r}: verifiers verify, after an answer")
+        if isinstance(verifier, Station):
+            for _ in range(call.samples):
+                job = self._made(life, call, number, -1, 0, 0, now)
+                job.submitted_s = job.started_s = job.first_s = now
+                verifier.visit(job.order, partial(self._verified, job), now)
+            return
+        prompts = life.cls.prompt_tok[verifier.pool] if life.item >= 0 else None
+        prompt = life.query.prompt_tok if prompts is None else prompts[life.item]
+        prompt += draft.output_tok + verifier.prompt_tok
+        job = self._made(life, call, verifier.pool, -1, prompt, verifier.output_tok, now)
+        if call.samples > 1:
+            self._fork(job, now)
+        for each in (job, *(job.forks or ())):
+            each.vote = asks.vote(verifier, life, each.order % ATTEMPTS, self.uniform)
+        self._dispatch(job, now)
 
     def _verified(self, job: Job, now: float) -> None:
         job.done_s = job.delivered_s = now
         if not job.wanted:
             self._over(job)
             return
-        score = next(a.score for a, _ in reversed(job.life.answers) if a.kind == "answer")
-        self._outcome(job, Answer(job.call.pool, "verify", score, 0, now), now)
+        self._outcome(job, Answer(job.call.pool, "verify", asks.score_of(job.life), 0, now), now)
 
     # Answers come back
 
@@ -142,7 +203,8 @@ class Calls:
         if job.wanted:
             self.pools[job.pool].submit(job, now)
         else:
-            self._gone(job, now)
+            for each in (job, *(job.forks or ())):
+                self._gone(each, now)
 
     def _first(self, job: Job, now: float) -> None:
         """A first token is sent ahead, to a user who may see it."""
@@ -186,9 +248,17 @@ class Calls:
             self._write(job, ANSWERED)
             self.told.final(life, job, now)
             return
-        scores = life.cls.confidence[job.pool] if life.item >= 0 else None
-        score = scores[life.item] if scores is not None else nan
-        self._outcome(job, Answer(job.call.pool, job.call.kind, score, job.output_tok, now), now)
+        cls, item = life.cls, life.item
+        score, group = nan, -1
+        if job.call.kind == "verify":
+            score = job.vote
+        elif item >= 0:
+            scores = cls.confidence[job.pool]
+            if scores is not None:
+                score = scores[item]
+            if cls.group or cls.samples:
+                group = asks.group_of(job)
+        self._outcome(job, Answer(job.call.pool, job.call.kind, score, job.output_tok, now, group), now)
 
     def _heard_of(self, job: Job) -> None:
         pool = self.pools[job.pool]
@@ -205,10 +275,15 @@ class Calls:
         self.told.outcome(life, now)
 
     def _refused(self, job: Job, reason: str) -> None:
-        """A pool does not take a call: the router hears of it one way later."""
+        """A pool does not take a call, nor the further samples of its prompt: the router hears of it one way later."""
         job.done_s = self.clock.now
         way_s = self._way_back(job).delay_s if job.is_remote else 0.0
         once(self.clock, self.clock.now + way_s, job.order, partial(self._failed, job, reason))
+        if job.forks and not job.is_fork:
+            forks = tuple(job.forks)
+            job.forks.clear()
+            for fork in forks:
+                self._refused(fork, reason)
 
     def _failed(self, job: Job, reason: str, now: float) -> None:
         self._heard_of(job)
@@ -297,12 +372,17 @@ class Calls:
                 job.first_s,
                 job.done_s,
                 job.delivered_s,
-                job.prompt_tok,
+                job.prompt_tok if job.forks is None or not job.is_fork else self._own_prompt_tok(job),
                 job.output_tok if fate == ANSWERED else job.generated_tok,
                 job.preemptions,
                 job.retries,
+                job.sample,
             )
         )
+
+    def _own_prompt_tok(self, job: Job) -> int:
+        """What was prefilled for a further sample of a prompt; a hosted API bills the prompt once."""
+        return 1 if isinstance(self.pools[job.pool], Pool) else 0
 
 
 def _first_seen(job: Job, now: float) -> None:
