@@ -78,16 +78,19 @@ class Calls:
 
     def send(self, life: Life, call: Call, now: float) -> None:
         """Send a call on its way. Raises PolicyError where it cannot be made, or there is no end of calls."""
-        number = self.index.get(call.pool)
+        name, kind, samples, final, replica = call
+        number = self.index.get(name)
         if number is None:
-            raise PolicyError(f"asks {call.pool!r}; there are {', '.join(self.index)}")
-        if life.calls + call.samples > ATTEMPTS or call.samples < 1:
-            if call.samples < 1:
-                raise PolicyError(f"asks {call.pool!r} for {call.samples} samples")
+            raise PolicyError(f"asks {name!r}; there are {', '.join(self.index)}")
+        if life.calls + samples > ATTEMPTS:
             raise PolicyError(f"does not end query {life.row} within {ATTEMPTS} calls")
-        if number >= len(self.pools) or call.kind == "verify":
-            self._verify(life, call, number, now)
-            return
+        judge = None
+        if number >= len(self.pools) or kind == "verify":
+            verifier = asks.verifier(life, call, self.verifiers, number - len(self.pools))
+            if isinstance(verifier, Station):
+                self._visit(life, call, number, verifier, now)
+                return
+            judge, number = verifier, verifier.pool
         item, cls, query = life.item, life.cls, life.query
         prompt, output = query.prompt_tok, self.output_tok[life.row]
         if item >= 0:
@@ -97,59 +100,46 @@ class Calls:
             if prompts is not None:
                 prompt = prompts[item]
         sample = 0
-        if call.kind == "refine":
-            draft = asks.newest(life)
-            if draft is None:
-                raise PolicyError(f"asks {call.pool!r} to refine query {life.row}, which has no answer yet")
-            prompt, sample = prompt + draft.output_tok, -1
-        elif call.pool in query.asked:
-            sample = asks.answers_asked(life, call.pool)
+        if kind != "answer":
+            sample = -1
+            prompt += asks.read_tok(life, call, judge)
+            output = output if judge is None else judge.output_tok
+        elif name in query.asked:
+            sample = asks.answers_asked(life, name)
         if cls.samples and sample >= 0:
             output = asks.sampled_tok(life, number, sample, output)
-        job = self._made(life, call, number, sample, prompt, output, now)
-        if call.samples > 1:
-            self._fork(job, now)
-        self._dispatch(job, now)
-
-    def _made(
-        self, life: Life, call: Call, number: int, sample: int, prompt_tok: int, output_tok: int, now: float
-    ) -> Job:
-        """A call that somebody waits for from now on."""
-        job = Job(self.count, life, call, number, now, prompt_tok, output_tok)
+        job = Job(self.count, life, call, number, now, prompt, output)
         job.sample = sample
         self.count += 1
         life.calls += 1
         life.flying.append(job)
-        life.query.asked += (call.pool,)
-        return job
-
-    def _dispatch(self, job: Job, now: float) -> None:
-        """Send a call to its pool, further samples with it; over the links where the pool is at another place."""
-        life, call, pool = job.life, job.call, self.pools[job.pool]
-        if call.replica >= 0:
-            asks.check_replica(call, pool)
-        job.load_tok = load = job.prompt_tok + pool.mean_output_tok
+        query.asked += (name,)
+        pool = self.pools[number]
+        job.load_tok = load = prompt + pool.mean_output_tok
         pool.outstanding_calls += 1
         pool.outstanding_tok += load
-        for fork in job.forks or ():
-            fork.load_tok = load = 1 + pool.mean_output_tok
-            pool.outstanding_calls += 1
-            pool.outstanding_tok += load
+        if samples != 1:
+            self._fork(job, pool, now)
+        if judge is not None:
+            for each in (job, *(job.forks or ())):
+                each.vote = asks.vote(judge, life, each.order % ATTEMPTS, self.uniform)
+        if replica >= 0:
+            asks.check_replica(call, pool)
         if pool.place == life.place:
             if pool.request_s:
                 once(self.clock, now + pool.request_s, job.order, partial(self._taken, job))
             else:
                 pool.submit(job, now)
-            return
-        is_shown = (call.final or life.cls.at_once) and call.kind != "verify"
-        for each in (job, *(job.forks or ())):
-            each.is_remote = True
-            each.streams = is_shown and each.output_tok > 1  # a lone token is the whole answer
-        self.network.way(life.place, pool.place).send(life.prompt_bytes(job.prompt_tok), job, now, self._at_pool)
+        else:
+            job.is_remote = True
+            job.streams = output > 1 and (final or cls.at_once) and judge is None  # a lone token is the whole answer
+            self.network.way(life.place, pool.place).send(life.prompt_bytes(prompt), job, now, self._at_pool)
 
-    def _fork(self, job: Job, now: float) -> None:
-        """Make the further samples of a call: they wait for its prompt."""
+    def _fork(self, job: Job, pool: Pool | HostedPool, now: float) -> None:
+        """Make the further samples of a call, which wait for its prompt and are sent with it."""
         life, call = job.life, job.call
+        if call.samples < 1:
+            raise PolicyError(f"asks {call.pool!r} for {call.samples} samples")
         job.forks, job.is_fork = [], False
         for k in range(1, call.samples):
             sample, output = job.sample, job.output_tok
@@ -157,31 +147,31 @@ class Calls:
                 sample += k
                 if life.cls.samples:
                     output = asks.sampled_tok(life, job.pool, sample, output)
-            fork = self._made(life, call, job.pool, sample, job.prompt_tok, output, now)
+            fork = self._made(life, call, job.pool, job.prompt_tok, output, now)
+            fork.sample = sample
             fork.forks, fork.is_fork = job.forks, True
+            fork.is_remote = pool.place != life.place
+            fork.streams = fork.is_remote and output > 1 and _is_shown(fork)
+            fork.load_tok = load = 1 + pool.mean_output_tok
+            pool.outstanding_calls += 1
+            pool.outstanding_tok += load
             job.forks.append(fork)
 
-    def _verify(self, life: Life, call: Call, number: int, now: float) -> None:
-        """Have a station look at the newest answer, or a judge: which is a call at a pool, by what it is to say."""
-        verifier = self.verifiers[number - len(self.pools)] if number >= len(self.pools) else None
-        draft = asks.newest(life)
-        if verifier is None or call.kind != "verify" or call.final or draft is None:
-            raise PolicyError(f"makes a {call.kind!r} call to {call.pool!r}: verifiers verify, after an answer")
-        if isinstance(verifier, Station):
-            for _ in range(call.samples):
-                job = self._made(life, call, number, -1, 0, 0, now)
-                job.submitted_s = job.started_s = job.first_s = now
-                verifier.visit(job.order, partial(self._verified, job), now)
-            return
-        prompts = life.cls.prompt_tok[verifier.pool] if life.item >= 0 else None
-        prompt = life.query.prompt_tok if prompts is None else prompts[life.item]
-        prompt += draft.output_tok + verifier.prompt_tok
-        job = self._made(life, call, verifier.pool, -1, prompt, verifier.output_tok, now)
-        if call.samples > 1:
-            self._fork(job, now)
-        for each in (job, *(job.forks or ())):
-            each.vote = asks.vote(verifier, life, each.order % ATTEMPTS, self.uniform)
-        self._dispatch(job, now)
+    def _made(self, life: Life, call: Call, number: int, prompt_tok: int, output_tok: int, now: float) -> Job:
+        job = Job(self.count, life, call, number, now, prompt_tok, output_tok)
+        job.sample = -1
+        self.count += 1
+        life.calls += 1
+        life.flying.append(job)
+        life.query.asked += (call.pool,)
+        return job
+
+    def _visit(self, life: Life, call: Call, number: int, station: Station, now: float) -> None:
+        """Have a station look at the newest answer."""
+        for _ in range(call.samples):
+            job = self._made(life, call, number, 0, 0, now)
+            job.submitted_s = job.started_s = job.first_s = now
+            station.visit(job.order, partial(self._verified, job), now)
 
     def _verified(self, job: Job, now: float) -> None:
         job.done_s = job.delivered_s = now
@@ -383,6 +373,11 @@ class Calls:
     def _own_prompt_tok(self, job: Job) -> int:
         """What was prefilled for a further sample of a prompt; a hosted API bills the prompt once."""
         return 1 if isinstance(self.pools[job.pool], Pool) else 0
+
+
+def _is_shown(job: Job) -> bool:
+    """Whether the user may see its tokens as they come."""
+    return (job.call.final or job.life.cls.at_once) and job.call.kind != "verify"
 
 
 def _first_seen(job: Job, now: float) -> None:
