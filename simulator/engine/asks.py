@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import nan
 
 from simulator.engine.job import Job
 from simulator.engine.life import Life
 from simulator.engine.plan import JudgePlan
 from simulator.engine.pool import HostedPool, Pool, Uniform
-from simulator.engine.station import Station
 from simulator.policies.core import Call
 
 
@@ -52,13 +50,6 @@ def group_of(job: Job) -> int:
         return samples.group[life.item][job.sample]
     groups = life.cls.group[job.pool] if life.cls.group else None
     return -1 if groups is None else groups[life.item]
-
-
-def verifier(life: Life, call: Call, verifiers: Sequence[Station | JudgePlan], number: int) -> Station | JudgePlan:
-    """What is to look at the newest answer. PolicyError where that is a pool, or there is no answer yet."""
-    if number < 0 or call.kind != "verify" or call.final or newest(life) is None:
-        raise PolicyError(f"makes a {call.kind!r} call to {call.pool!r}: verifiers verify, after an answer")
-    return verifiers[number]
 
 
 def read_tok(life: Life, call: Call, judge: JudgePlan | None) -> int:

@@ -65,13 +65,16 @@ class Calls:
         ]
         self.network = Network(clock, plan.links, logs, uniform)
         visits = iter(logs.visits[1:] if plan.router else logs.visits)
-        self.verifiers = [
-            verifier
-            if isinstance(verifier, JudgePlan)
-            else Station(clock, verifier.time_s, verifier.servers, next(visits).append)
-            for verifier in plan.verifiers
-        ]
-        self.index = dict(plan.pool_index())
+        self.verifiers = {
+            verifier.name: (
+                len(plan.pools) + i,
+                verifier
+                if isinstance(verifier, JudgePlan)
+                else Station(clock, verifier.time_s, verifier.servers, next(visits).append),
+            )
+            for i, verifier in enumerate(plan.verifiers)
+        }
+        self.index = {pool.facts.name: i for i, pool in enumerate(plan.pools)}
         self.unwanted: dict[int, Job] = {}  # cancelled calls that have not left yet
         self.count = 0
         self.last_s = 0.0  # when the last call ended that nobody waited for
@@ -80,13 +83,15 @@ class Calls:
         """Send a call on its way. Raises PolicyError where it cannot be made, or there is no end of calls."""
         name, kind, samples, final, replica = call
         number = self.index.get(name)
-        if number is None:
-            raise PolicyError(f"asks {name!r}; there are {', '.join(self.index)}")
         if life.calls + samples > ATTEMPTS:
             raise PolicyError(f"does not end query {life.row} within {ATTEMPTS} calls")
         judge = None
-        if number >= len(self.pools) or kind == "verify":
-            verifier = asks.verifier(life, call, self.verifiers, number - len(self.pools))
+        if number is None or kind == "verify":
+            if number is None and name not in self.verifiers:
+                raise PolicyError(f"asks {name!r}; there are {', '.join((*self.index, *self.verifiers))}")
+            if number is not None or kind != "verify" or final or asks.newest(life) is None:
+                raise PolicyError(f"makes a {kind!r} call to {name!r}: verifiers verify, after an answer")
+            number, verifier = self.verifiers[name]
             if isinstance(verifier, Station):
                 self._visit(life, call, number, verifier, now)
                 return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from simulator.engine.pool import HostedPlan, PoolPlan, Uniform
@@ -121,8 +121,3 @@ class Plan:
         """The router, if there is one, and the verifiers that are no calls at pools."""
         verifiers = tuple(plan for plan in self.verifiers if isinstance(plan, StationPlan))
         return (self.router, *verifiers) if self.router else verifiers
-
-    def pool_index(self) -> Mapping[str, int]:
-        """Index of each pool and, after them, of each verifier."""
-        names = [plan.facts.name for plan in self.pools] + [plan.name for plan in self.verifiers]
-        return {name: i for i, name in enumerate(names)}
