@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from math import nan
+from typing import TYPE_CHECKING
 
 from simulator.engine.job import Job
 from simulator.engine.life import Life
-from simulator.engine.plan import JudgePlan
 from simulator.engine.pool import HostedPool, Pool, Uniform
 from simulator.policies.core import Call
+
+if TYPE_CHECKING:
+    from simulator.engine.plan import JudgePlan
 
 
 class PolicyError(Exception):

@@ -87,15 +87,10 @@ class Calls:
             raise PolicyError(f"does not end query {life.row} within {ATTEMPTS} calls")
         judge = None
         if number is None or kind == "verify":
-            if number is None and name not in self.verifiers:
-                raise PolicyError(f"asks {name!r}; there are {', '.join((*self.index, *self.verifiers))}")
-            if number is not None or kind != "verify" or final or asks.newest(life) is None:
-                raise PolicyError(f"makes a {kind!r} call to {name!r}: verifiers verify, after an answer")
-            number, verifier = self.verifiers[name]
-            if isinstance(verifier, Station):
-                self._visit(life, call, number, verifier, now)
+            judge = self._judge(life, call, now)
+            if judge is None:
                 return
-            judge, number = verifier, verifier.pool
+            number = judge.pool
         item, cls, query = life.item, life.cls, life.query
         prompt, output = query.prompt_tok, self.output_tok[life.row]
         if item >= 0:
@@ -171,12 +166,21 @@ class Calls:
         life.query.asked += (call.pool,)
         return job
 
-    def _visit(self, life: Life, call: Call, number: int, station: Station, now: float) -> None:
-        """Have a station look at the newest answer."""
+    def _judge(self, life: Life, call: Call, now: float) -> JudgePlan | None:
+        """Who is to look at the newest answer at a pool; None where a station does, and has been asked to."""
+        name = call.pool
+        if name not in self.index and name not in self.verifiers:
+            raise PolicyError(f"asks {name!r}; there are {', '.join((*self.index, *self.verifiers))}")
+        if name in self.index or call.kind != "verify" or call.final or asks.newest(life) is None:
+            raise PolicyError(f"makes a {call.kind!r} call to {name!r}: verifiers verify, after an answer")
+        number, verifier = self.verifiers[name]
+        if isinstance(verifier, JudgePlan):
+            return verifier
         for _ in range(call.samples):
             job = self._made(life, call, number, 0, 0, now)
             job.submitted_s = job.started_s = job.first_s = now
-            station.visit(job.order, partial(self._verified, job), now)
+            verifier.visit(job.order, partial(self._verified, job), now)
+        return None
 
     def _verified(self, job: Job, now: float) -> None:
         job.done_s = job.delivered_s = now

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from simulator.engine.feedback import FeedbackPlan
 from simulator.engine.pool import HostedPlan, PoolPlan, Uniform
+from simulator.physics.signal import Signal
 from simulator.physics.values import Link
 from simulator.policies.core import ClassFacts, Policy
 from simulator.workload.traffic import World
@@ -36,12 +38,12 @@ class ClassPlan:
     facts: ClassFacts
     tasks: Sequence[str | None] = ()  # by item
     confidence: tuple[Column | None, ...] = ()
+    score: tuple[Column | None, ...] = ()  # the truth, for what comes back of answers
     output_tok: tuple[list[int] | None, ...] = ()
     prompt_tok: tuple[list[int] | None, ...] = ()
     latency_s: tuple[Column | None, ...] = ()
     group: tuple[list[int] | None, ...] = ()  # of equal answers; empty where none is known
     samples: tuple[SamplesPlan | None, ...] = ()  # empty where none are recorded
-    score: tuple[Column | None, ...] = ()  # the truth, for judges
     timeout_s: Seconds | None = None
     call_timeout_s: Seconds | None = None
     abandon_s: Seconds | None = None
@@ -102,6 +104,19 @@ class JudgePlan:
 
 
 @dataclass(frozen=True)
+class GaugePlan:
+    """The batteries of a pool's machines, as a fuel gauge knows them: what is in them, and what calls take out.
+
+    `j_per_tok` has, by the index of each pool that lives on them, joules above idle of a token of a prompt, and of an
+    answer after its first.
+    """
+
+    battery_j: float
+    idle_w: float
+    j_per_tok: Mapping[int, tuple[float, float]]
+
+
+@dataclass(frozen=True)
 class Plan:
     """All of a scenario but its chance. `pools` and `replicas` (span logs a pool) are in the order of the file."""
 
@@ -115,9 +130,17 @@ class Plan:
     refresh_s: float = 0.0
     delay_s: float = 0.0
     horizon_s: float | None = None
+    carbon_g_per_j: Mapping[str, Signal] = field(default_factory=dict)  # by place, the building's share included
+    feedback: FeedbackPlan | None = None
+    gauges: Mapping[str, GaugePlan] = field(default_factory=dict)  # by pool; none without a battery
 
     @property
     def stations(self) -> tuple[StationPlan, ...]:
         """The router, if there is one, and the verifiers that are no calls at pools."""
         verifiers = tuple(plan for plan in self.verifiers if isinstance(plan, StationPlan))
         return (self.router, *verifiers) if self.router else verifiers
+
+    def pool_index(self) -> Mapping[str, int]:
+        """Index of each pool and, after them, of each verifier."""
+        names = [plan.facts.name for plan in self.pools] + [plan.name for plan in self.verifiers]
+        return {name: i for i, name in enumerate(names)}

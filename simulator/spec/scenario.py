@@ -62,6 +62,8 @@ class ItemsSpec(Spec):
     """What to do with items that lack an outcome of a model of the fleet."""
     models: dict[str, str] = Field(default_factory=dict)
     """Names of the table's columns by model of the fleet, where they differ."""
+    confidence: str = "confidence"
+    """Which of the table's signals policies see as the score of an answer."""
 
 
 class SloSpec(Spec):
@@ -287,6 +289,20 @@ class StationSpec(Spec):
 class RouterSpec(StationSpec):
     """The station that every query passes before the policy's first decision."""
 
+    source: str = ""
+    """Where its figures are from."""
+
+
+class FeedbackSpec(Spec):
+    """What a policy that learns hears of its answers, and when."""
+
+    frac: Share = 1.0
+    """Share of the finished queries of which anything comes back."""
+    delay_s: NonNegative = 0.0
+    """Seconds after the answer."""
+    noise: Share = 0.0
+    """Share of what comes back that says the opposite: 1 - score."""
+
 
 class JudgeSpec(Spec):
     """A verifier that is a model of the fleet: each verification is a call at its pool, and queues there."""
@@ -361,6 +377,8 @@ class ScenarioSpec(Spec):
     links: dict[Name, LinkSpec] = Field(default_factory=dict)
     policy: PolicyPart
     router: RouterSpec | None = None
+    """What the policy's technique takes as published where it is not given, if that is known; `time_s: 0`: nothing."""
+    feedback: FeedbackSpec = FeedbackSpec()
     verifiers: dict[Name, VerifierSpec] = Field(default_factory=dict)
     """What `verify` calls may name: stations, or models of the fleet."""
     telemetry: TelemetrySpec = TelemetrySpec()

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from examples_core import CORE
+from examples_online import ONLINE, SYSTEM
+from examples_rounds import ROUNDS
 from pydantic import TypeAdapter
 
 from simulator import build, load, run
@@ -34,7 +36,7 @@ SKILL = {  # how often each model is right, by task: the middle one is best at c
 }
 ITEMS = 240
 
-EXAMPLES: dict[str, list[Scenario]] = {**CORE}
+EXAMPLES: dict[str, list[Scenario]] = {**CORE, **ROUNDS, **ONLINE, **SYSTEM}
 
 
 def made(policy: Scenario) -> Policy | Prepared:

@@ -89,10 +89,10 @@ def test_the_file_and_the_code_are_in_step() -> None:
 
 
 def test_our_reading_of_json_schema_knows_all_that_ours_says() -> None:
-    known = {"$ref", "$defs", "$schema", "anyOf", "oneOf", "type", "enum", "const", "pattern", "maxLength", "minimum", "maximum",
-             "exclusiveMinimum", "exclusiveMaximum", "prefixItems", "items", "minItems", "maxItems", "required",
-             "properties", "patternProperties", "additionalProperties", "propertyNames", "minProperties", "default",
-             "description", "title"}  # fmt: skip
+    known = {"$ref", "$defs", "$schema", "anyOf", "oneOf", "type", "enum", "const", "pattern", "maxLength", "minimum",
+             "maximum", "exclusiveMinimum", "exclusiveMaximum", "prefixItems", "items", "minItems", "maxItems",
+             "required", "properties", "patternProperties", "additionalProperties", "propertyNames", "minProperties",
+             "default", "description", "title"}  # fmt: skip
     assert keywords(ROOT) <= known
 
 

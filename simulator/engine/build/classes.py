@@ -80,12 +80,12 @@ def _class(scenario: Scenario, name: str, pools: Sequence[Built]) -> BuiltClass:
         ),
         tasks=() if table is None else [table.tasks[task] for task in table.task.tolist()],
         confidence=tuple(_column(table.confidence if table else None, column) for column in columns),
+        score=tuple(_column(table.score if table else None, column) for column in columns),
         output_tok=tuple(_lengths(table.output_tok, column) if from_table and table else None for column in columns),
         prompt_tok=tuple(_lengths(table.prompt_tok, column) if from_table and table else None for column in columns),
         latency_s=tuple(_column(table.latency_s if table else None, column) for column in columns),
         group=_groups(table, columns),
         samples=_samples(table, columns, from_table),
-        score=tuple(_column(table.score if table else None, column) for column in columns),
         timeout_s=spec.timeout_s,
         call_timeout_s=spec.call_timeout_s,
         abandon_s=spec.abandon_s,
@@ -120,6 +120,10 @@ def _table(
             )
     path = scenario.library.path("quality", items.table)
     table = read_quality(path, models, items.split, items.missing)
+    if items.confidence not in ("confidence", *table.signals):
+        signals = ["confidence", *table.signals]
+        raise scenario.error((*where, "confidence"), near(items.confidence, signals, " among the table's signals"))
+    table = table.with_confidence(items.confidence)
     columns = tuple(table.column(model) for model in models)
     for pool, column in zip(pools, columns, strict=True):
         for recorded, measure in ((pool.spec.latency, "latency_s"), (pool.spec.price, "cost_usd")):
