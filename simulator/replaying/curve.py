@@ -22,8 +22,8 @@ class Curve:
     """Points of a policy at values of `key`, its ends, and metrics.
 
     `points` has a row a value, `singles` a row a pool (everything to it), with the columns `MEANS`, the interval of the
-    accuracy, joules for a right answer, RouterArena's score and the share of the gap recovered. Cost, in metrics, is the
-    column `ends.currency`.
+    accuracy, joules for a right answer, RouterArena's score and the share of the gap recovered. Cost, in metrics, is
+    the column `ends.currency`.
     """
 
     key: str
