@@ -60,6 +60,9 @@ def test_all_thresholds_at_once_are_a_replay_each(name: str, folder: Path):
         question, Over(key), Named("small", policy["order"][-1] if "order" in policy else policy["strong"]), 20
     )
     assert found.is_whole
+    gap = [found.singles.set_index("pool")["accuracy"][end] for end in (found.ends.weak, found.ends.strong)]
+    if gap[0] < gap[1]:
+        np.testing.assert_allclose(found.points["pgr"] * (gap[1] - gap[0]) + gap[0], found.points["accuracy"])
     for point in found.points.itertuples():
         queries = replay(build(question.load(Over(key).override(point.value)))).queries
         assert point.accuracy == pytest.approx(queries["score"].fillna(0).mean())
