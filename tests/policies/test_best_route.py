@@ -131,3 +131,7 @@ def test_several_cheap_answers_make_up_for_a_dear_one(folder: Path) -> None:
     answers = routed.calls.groupby("query")["sample"].agg(["count", "max"])
     assert (answers["max"] == answers["count"] - 1).all()
     assert answers["count"].max() > 1
+    surest = routed.calls.groupby("query")["confidence"].max()
+    accepted = routed.calls[routed.calls["accepted"]].set_index("query")["confidence"]
+    assert (accepted == surest.loc[accepted.index]).all()
+    assert routed.calls.groupby("query")["confidence"].nunique().max() > 1  # each sample has its own
