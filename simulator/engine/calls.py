@@ -257,6 +257,8 @@ class Calls:
                 score = scores[item]
             if cls.group or cls.samples:
                 group = asks.group_of(job)
+            if cls.samples:
+                score = asks.confidence_of(job)
         self._outcome(job, Answer(job.call.pool, job.call.kind, score, job.output_tok, now, group), now)
 
     def _heard_of(self, job: Job) -> None:

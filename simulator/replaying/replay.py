@@ -168,8 +168,7 @@ class _Replay:
         if job.call.kind == "verify":
             score = job.vote if job.pool < len(self.plan.pools) else asks.score_of(life)
             return Answer(job.call.pool, "verify", score, job.output_tok, flight.now)
-        scores = life.cls.confidence[job.pool] if life.item >= 0 else None
-        score = nan if scores is None else scores[life.item]
+        score = asks.confidence_of(job) if life.item >= 0 else nan
         group = asks.group_of(job) if life.item >= 0 else -1
         return Answer(job.call.pool, job.call.kind, score, job.output_tok, flight.now, group)
 
