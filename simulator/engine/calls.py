@@ -109,7 +109,8 @@ class Calls:
         if cls.samples and sample >= 0:
             output = asks.sampled_tok(life, number, sample, output)
         job = Job(self.count, life, call, number, now, prompt, output)
-        job.sample = sample
+        if sample:
+            job.sample = sample
         self.count += 1
         life.calls += 1
         life.flying.append(job)
