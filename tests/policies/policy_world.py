@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from examples_core import CORE
+from examples_escalation import ESCALATION
 from pydantic import TypeAdapter
 
 from simulator import build, load, run
@@ -34,7 +35,7 @@ SKILL = {  # how often each model is right, by task: the middle one is best at c
 }
 ITEMS = 240
 
-EXAMPLES: dict[str, list[Scenario]] = {**CORE}
+EXAMPLES: dict[str, list[Scenario]] = {**CORE, **ESCALATION}
 
 
 def made(policy: Scenario) -> Policy | Prepared:
