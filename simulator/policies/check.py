@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -172,6 +172,8 @@ def _lead(policy: Policy, query: Query, view: _Fleet, known: Sequence[str], veri
             case Wait(for_s):
                 if for_s is None and not flying:
                     raise BrokenPromise(f"{policy!r} waits for an outcome of query {query.id}, with no call in flight")
+                if for_s is not None and not flying:
+                    view = replace(view, now_s=view.now_s + for_s)
             case Finish(answer):
                 if not any(answer is outcome for outcome in query.outcomes) or answer.kind == "verify":
                     raise BrokenPromise(

@@ -16,7 +16,7 @@ from simulator.spec.refs import PoolName, VerifierName
 
 @dataclass(frozen=True)
 class Consistency:
-    """Take `k` samples of each pool of `small` at once, and the majority's answer if they agree enough; else ask `large`.
+    """Take `k` samples of each pool of `small` at once, and the majority's answer if they agree; else ask `large`.
 
     `agree: share`: the majority's share of all samples is `accept` or more. `agree: pools`: so is the share of pools
     whose own majorities are the same (two prompts, kept as two pools of one model: accept 1). Several pools with k = 1
