@@ -15,7 +15,7 @@ class Mean:
 
     def fit(self, lesson: Lesson) -> Predict:
         """Means of the columns."""
-        mean = np.nanmean(lesson.target, axis=0)
+        mean = known_mean(lesson.target)
         return lambda items: np.tile(mean, (len(items), 1))
 
 
@@ -28,17 +28,23 @@ class TaskMean:
 
     def fit(self, lesson: Lesson) -> Predict:
         """Means of the columns by task."""
-        overall = np.nanmean(lesson.target, axis=0)
+        overall = known_mean(lesson.target)
         means: dict[str, Floats] = {}
         for number, task in enumerate(lesson.items.tasks):
             rows = lesson.target[lesson.items.task == number]
             if len(rows):
-                known = ~np.isnan(rows)
-                total = np.where(known, rows, 0.0).sum(axis=0)
-                means[task] = np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), overall)
+                mean = known_mean(rows)
+                means[task] = np.where(np.isnan(mean), overall, mean)
 
         def predict(items: Items) -> Floats:
             by_task: Floats = np.array([means.get(task, overall) for task in items.tasks])
             return by_task[items.task]
 
         return predict
+
+
+def known_mean(target: Floats) -> Floats:
+    """Means of the columns over what was measured; NaN where nothing was."""
+    known = ~np.isnan(target)
+    count = known.sum(axis=0)
+    return np.where(count > 0, np.where(known, target, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)

@@ -86,12 +86,31 @@ POLICIES = {
 }
 
 ESTIMATORS = {
+    "bt-similarity": "simulator.learning.ratings:BradleyTerrySimilarity",
+    "elo": "simulator.learning.ratings:Elo",
+    "gap-classifier": "simulator.learning.gap:GapClassifier",
+    "kmeans": "simulator.learning.clusters:KMeans",
+    "knn": "simulator.learning.neighbours:Knn",
+    "learned-map": "simulator.learning.clusters:LearnedMap",
+    "linear": "simulator.learning.regression:Linear",
     "mean": "simulator.learning.means:Mean",
+    "mf": "simulator.learning.factors:MatrixFactorisation",
+    "mlp": "simulator.learning.regression:Mlp",
+    "recorded": "simulator.learning.recorded:RecordedScores",
+    "svm": "simulator.learning.regression:Svm",
     "task-mean": "simulator.learning.means:TaskMean",
 }
 
 ENCODERS = {
-    "task": "simulator.learning.tasks:Task",
+    "cluster": "simulator.learning.clusters:Cluster",
+    "complexity": "simulator.learning.text:Complexity",
+    "embedding": "simulator.learning.features:Embedding",
+    "joined": "simulator.learning.features:Joined",
+    "length": "simulator.learning.features:Length",
+    "recorded": "simulator.learning.features:Recorded",
+    "task": "simulator.learning.features:Task",
+    "text": "simulator.learning.text:Text",
+    "usual": "simulator.learning.features:Usual",
 }
 
 _IMPORT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)

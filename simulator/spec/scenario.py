@@ -61,6 +61,8 @@ class ItemsSpec(Spec):
     """What to do with items that lack an outcome of a model of the fleet."""
     models: dict[str, str] = Field(default_factory=dict)
     """Names of the table's columns by model of the fleet, where they differ."""
+    confidence: str = "confidence"
+    """Which of the table's signals policies see as the score of an answer."""
 
 
 class SloSpec(Spec):

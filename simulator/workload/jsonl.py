@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from simulator.spec.errors import SpecError
@@ -18,10 +19,7 @@ def read_jsonl(path: Path) -> CsvColumns:
     """
     columns: dict[str, list[str]] = {}
     lines: list[int] = []
-    for number, line in enumerate(_text(path).splitlines(), start=1):
-        if not line.strip():
-            continue
-        row = _row(f"{path}:{number}", line)
+    for number, row in objects(path):
         if not lines:
             columns = {name: [] for name, value in row.items() if not isinstance(value, list | dict)}
         for name, cells in columns.items():
@@ -32,6 +30,13 @@ def read_jsonl(path: Path) -> CsvColumns:
     if not lines:
         raise SpecError(f"{path}: has no rows")
     return CsvColumns(path, tuple(columns), columns, lines)
+
+
+def objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
+    """The object on each line that is not blank, with the line's number. Raises SpecError, with the line."""
+    for number, line in enumerate(_text(path).splitlines(), start=1):
+        if line.strip():
+            yield number, _row(f"{path}:{number}", line)
 
 
 def _row(origin: str, line: str) -> dict[str, object]:

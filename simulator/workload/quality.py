@@ -15,15 +15,22 @@ MEASURES = ("score", "confidence", "output_tok", "prompt_tok", "latency_s", "cos
 
 @dataclass(frozen=True)
 class Samples:
-    """Several answers of each model to each item, (items, models, samples); NaN and -1 where a model has fewer."""
+    """Several answers of a model to an item, (items, models, K); sample 0 is the one in the table's plain matrices.
+
+    NaN, and -1 in `group`, where a model has none or fewer. Equal groups are equal answers, over samples and models.
+    """
 
     score: Floats
     group: NDArray[np.int32]
     output_tok: Floats
 
-    def at(self, items: NDArray[np.intp] | slice, models: Sequence[int] | slice) -> Samples:
-        """Those of these items and models, in this order."""
-        return Samples(self.score[items][:, models], self.group[items][:, models], self.output_tok[items][:, models])
+    def take(self, rows: NDArray[np.intp]) -> Samples:
+        """Those of these items, in this order."""
+        return Samples(self.score[rows], self.group[rows], self.output_tok[rows])
+
+    def of(self, columns: Sequence[int]) -> Samples:
+        """Those of these columns of the models' axis, in this order."""
+        return Samples(self.score[:, columns], self.group[:, columns], self.output_tok[:, columns])
 
 
 @dataclass(frozen=True)
@@ -33,10 +40,12 @@ class QualityTable:
     `score` is 0/1 for right or wrong, or a score in [0, 1]; `confidence` may be -inf (never accept) or +inf (always);
     `output_tok`, `prompt_tok`, `latency_s`, `cost_usd` are those of the call as recorded. `task` (items,) indexes
     `tasks`; `group` (items, models) marks equal answers to an item, -1 unknown (None: all unknown). `evidence` is
-    measured | fitted | assumed. Of items, where the table has them: the text in `prompts`, `embedding` (items, d), and
-    `recorded` scores by name (items,), those of a router, say. `signals` are further confidences by name (items,
-    models), higher is surer; `samples` several answers of a model to an item. `has_test` says that the source keeps
-    test items apart from train items: without it, no trained policy can be judged on this table.
+    measured | fitted | assumed. `has_test` says that the source keeps test items apart from train items: without it,
+    no trained policy can be judged on this table.
+
+    What few tables have: `prompts`, the text of every item; `embedding` (items, d); `recorded`, numbers of items by
+    name, as a router's score (items,); `signals`, further confidences by name, higher is surer; `samples`;
+    `energy_j_per_tok`, joules per generated token.
     """
 
     name: str
@@ -60,6 +69,7 @@ class QualityTable:
     recorded: Mapping[str, Floats] = field(default_factory=dict)
     signals: Mapping[str, Floats] = field(default_factory=dict)
     samples: Samples | None = None
+    energy_j_per_tok: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.items)
@@ -77,33 +87,43 @@ class QualityTable:
         """Whether a policy may compare the confidence of `model` with a threshold, whatever the item."""
         return self.has("confidence", model)
 
+    def sample_count(self, model: str) -> int:
+        """How many samples `model` has of every item: the least over the items. 0 without `samples`."""
+        if self.samples is None or not len(self):
+            return 0
+        missing = np.isnan(self.samples.score[:, self.column(model)])
+        return int(np.where(missing.any(axis=1), missing.argmax(axis=1), missing.shape[1]).min())
+
+    def with_confidence(self, name: str) -> QualityTable:
+        """The table whose `confidence` is the signal `name`; 'confidence' is the table's own. KeyError without it."""
+        return self if name == "confidence" else replace(self, confidence=self.signals[name])
+
     def take(self, rows: NDArray[np.intp]) -> QualityTable:
         """The table of these items, in this order, rows whole."""
-        measures = {name: getattr(self, name)[rows] for name in MEASURES}
-        group = None if self.group is None else self.group[rows]
         return replace(
             self,
             items=tuple(self.items[i] for i in rows),
             task=self.task[rows],
-            group=group,
+            **{name: getattr(self, name)[rows] for name in MEASURES},
+            group=None if self.group is None else self.group[rows],
             prompts=None if self.prompts is None else tuple(self.prompts[i] for i in rows),
             embedding=None if self.embedding is None else self.embedding[rows],
-            recorded={name: scores[rows] for name, scores in self.recorded.items()},
+            recorded={name: values[rows] for name, values in self.recorded.items()},
             signals={name: matrix[rows] for name, matrix in self.signals.items()},
-            samples=None if self.samples is None else self.samples.at(rows, slice(None)),
-            **measures,
+            samples=None if self.samples is None else self.samples.take(rows),
+            energy_j_per_tok=None if self.energy_j_per_tok is None else self.energy_j_per_tok[rows],
         )
 
     def of(self, models: Sequence[str]) -> QualityTable:
         """The table of these models, in this order."""
         columns = [self.column(model) for model in models]
-        measures = {name: getattr(self, name)[:, columns] for name in MEASURES}
-        group = None if self.group is None else self.group[:, columns]
+        energy = self.energy_j_per_tok
         return replace(
             self,
             models=tuple(models),
-            group=group,
+            **{name: getattr(self, name)[:, columns] for name in MEASURES},
+            group=None if self.group is None else self.group[:, columns],
             signals={name: matrix[:, columns] for name, matrix in self.signals.items()},
-            samples=None if self.samples is None else self.samples.at(slice(None), columns),
-            **measures,
+            samples=None if self.samples is None else self.samples.of(columns),
+            energy_j_per_tok=None if energy is None else energy[:, columns],
         )

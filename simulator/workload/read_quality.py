@@ -16,11 +16,14 @@ from simulator.workload.csv_columns import file_error, find_file
 from simulator.workload.latent import LatentProfile, draw_latent
 from simulator.workload.patterns import PatternsProfile, read_patterns
 from simulator.workload.quality import QualityTable
-from simulator.workload.quality_items import ItemsProfile, read_items
+from simulator.workload.quality_columns import ItemsProfile
+from simulator.workload.quality_items import read_items
+from simulator.workload.quality_runs import RunsProfile, read_runs
 
-QualityProfile = ItemsProfile | PatternsProfile | LatentProfile
+QualityProfile = ItemsProfile | RunsProfile | PatternsProfile | LatentProfile
 KINDS: Mapping[str, type[QualityProfile]] = {
     "items": ItemsProfile,
+    "runs": RunsProfile,
     "patterns": PatternsProfile,
     "latent": LatentProfile,
 }
@@ -54,6 +57,8 @@ def files_of(path: Path) -> tuple[Path, ...]:
     profile = read_quality_profile(path)
     names: tuple[str | None, ...] = ()
     if isinstance(profile, ItemsProfile):
+        names = (profile.file, profile.texts.file if profile.texts else None)
+    elif isinstance(profile, RunsProfile):
         names = (profile.file,)
     elif isinstance(profile, PatternsProfile):
         names = (profile.counts, profile.quantiles)
@@ -65,6 +70,8 @@ def read_whole(profile: QualityProfile, folder: Path) -> tuple[QualityTable, lis
     match profile:
         case ItemsProfile():
             return read_items(profile, folder)
+        case RunsProfile():
+            return read_runs(profile, folder)
         case PatternsProfile():
             return read_patterns(profile, folder)
         case LatentProfile():

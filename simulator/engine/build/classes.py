@@ -116,6 +116,10 @@ def _table(
             )
     path = scenario.library.path("quality", items.table)
     table = read_quality(path, models, items.split, items.missing)
+    if items.confidence not in ("confidence", *table.signals):
+        signals = ["confidence", *table.signals]
+        raise scenario.error((*where, "confidence"), near(items.confidence, signals, " among the table's signals"))
+    table = table.with_confidence(items.confidence)
     columns = tuple(table.column(model) for model in models)
     for pool, column in zip(pools, columns, strict=True):
         for recorded, measure in ((pool.spec.latency, "latency_s"), (pool.spec.price, "cost_usd")):

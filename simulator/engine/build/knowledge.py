@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 
 from simulator.engine.build.built import Built, Host
 from simulator.engine.build.classes import BuiltClass, train_table
-from simulator.learning.core import Encoder, Estimator, Floats, Items, Lesson
-from simulator.learning.predict import predictions
+from simulator.learning.cache import encoded, told
+from simulator.learning.core import Encoder, Encodings, Estimator, Floats, Items, Lesson, Unlearnable
 from simulator.physics.alone import alone
 from simulator.physics.price import call_usd
 from simulator.policies.core import Ints, Train
@@ -67,27 +68,42 @@ class Knowledge:
         """The train split of a class's table, of the fleet's models."""
         return self.fitted(("train", cls), lambda: train_table(self.scenario, self.classes[cls]))  # type: ignore[no-any-return]
 
+    def lesson(self, cls: int, measure: str) -> Lesson:
+        """The train split of a class's table, to learn `measure` from; of all measures, encoders learn once."""
+        train, seed = self.train_of(cls), self.scenario.spec.seed
+        assert train is not None
+        encodings: Encodings = self.fitted(("encodings", cls), lambda: Encodings(Items.of(train), seed))
+        samples = None if train.samples is None else getattr(train.samples, measure, None)
+        return Lesson(encodings.items, getattr(train, measure), seed, train.models, samples, encodings)
+
+    @contextmanager
+    def _learning(self, cls: int) -> Iterator[None]:
+        """Says where a table lacks what would be learned from."""
+        try:
+            yield
+        except Unlearnable as error:
+            where = ("workload", self.classes[cls].plan.facts.name, "items")
+            raise self.scenario.error(where, f"policy {self.scenario.spec.policy.use!r} learns, and {error}") from None
+
     def estimated(self, cls: int, estimator: Estimator, measure: str) -> Floats:
-        """What the estimator says of every item of a class's table, (items, pools)."""
+        """What the estimator says of every item of a class's table, (items, pools). SpecError where it cannot."""
 
         def fit() -> Floats:
             built = self.classes[cls]
-            train = self.train_of(cls)
             assert built.table is not None
-            assert train is not None
-            lesson = Lesson(Items.of(train), getattr(train, measure), self.scenario.spec.seed)
-            return predictions(estimator, lesson, Items.of(built.table))[:, list(built.columns)]
+            with self._learning(cls):
+                return told(estimator, self.lesson(cls, measure), Items.of(built.table))[:, list(built.columns)]
 
         return self.fitted((cls, repr(estimator), measure), fit)  # type: ignore[no-any-return]
 
     def encoded(self, cls: int, encoder: Encoder) -> Floats:
-        """Features of every item of a class's table, (items, d)."""
+        """Features of every item of a class's table, (items, d). SpecError where there are none of the kind."""
 
         def learn() -> Floats:
-            table, train = self.classes[cls].table, self.train_of(cls)
+            table = self.classes[cls].table
             assert table is not None
-            assert train is not None
-            return encoder.learn(Items.of(train), self.scenario.spec.seed)(Items.of(table))
+            with self._learning(cls):
+                return encoded(encoder, self.lesson(cls, "score"), Items.of(table))
 
         return self.fitted((cls, repr(encoder)), learn)  # type: ignore[no-any-return]
 
@@ -137,9 +153,11 @@ class Knowledge:
                 time_s[:, pool] = table.latency_s[:, columns[pool]]
 
         def quality(estimator: Estimator) -> Floats:
-            lesson = Lesson(items, table.score, self.scenario.spec.seed)
-            key = (number, repr(estimator), "train")
-            return self.fitted(key, lambda: predictions(estimator, lesson, items))[:, columns]  # type: ignore[no-any-return]
+            def fit() -> Floats:
+                with self._learning(number):
+                    return told(estimator, self.lesson(number, "score"), items)
+
+            return self.fitted((number, repr(estimator), "train"), fit)[:, columns]  # type: ignore[no-any-return]
 
         return Train(
             score=table.score[:, columns],
@@ -210,8 +228,8 @@ class AskedOf:
         if len(widths) > 1:
             raise ValueError(f"classes with different tables have different features, {sorted(widths)} of them")
         found = np.zeros((len(self.world), max(widths, default=0)))
-        for rows, encoded in parts:
-            found[rows] = encoded[self.world.item[rows]]
+        for rows, features in parts:
+            found[rows] = features[self.world.item[rows]]
         return found
 
     def prompts(self) -> Sequence[str]:
