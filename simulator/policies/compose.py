@@ -41,7 +41,7 @@ CLOSE_S = 1e-9  # what the rounding of clocks leaves of a pause
 class Turn:
     """Whose turn it is with a query, and from where on: what a holder remembers of it."""
 
-    __slots__ = ("answer", "asked", "begun_s", "late", "outcomes", "own", "whose")
+    __slots__ = ("answer", "asked", "begun_s", "final", "late", "outcomes", "own", "whose")
 
     def __init__(self) -> None:
         self.whose = 0
@@ -49,12 +49,14 @@ class Turn:
         self.late: Counter[str] = Counter()  # calls of earlier turns that were still in flight
         self.own: Query | None = None  # the query as the later turns see it
         self.answer: Answer | None = None  # what there is to give, so far
+        self.final: dict[str, int] = {}  # pools asked for a final answer, after so many calls
         self.begun_s = 0.0
 
     def passes(self, query: Query, to: int, now_s: float) -> None:
         """The next turn begins, with all that happened left behind."""
         self.late = Counter(query.asked) - Counter(outcome.pool for outcome in query.outcomes)
         self.asked, self.outcomes, self.whose, self.begun_s = len(query.asked), len(query.outcomes), to, now_s
+        self.final = {}
         self.own = Query(query.id, query.cls, query.task, query.prompt_tok, query.arrived_s)
 
     def part(self, query: Query) -> Query:
@@ -69,6 +71,24 @@ class Turn:
                 outcomes.append(outcome)
         self.own.asked, self.own.outcomes = query.asked[self.asked :], tuple(outcomes)
         return self.own
+
+    def judged(self, part: Query, decision: Decision) -> Decision:
+        """A decision whose answer is to be looked at before it is taken: no call is final, which the turn remembers."""
+        if not isinstance(decision, Ask) or not any(call.final for call in decision.calls):
+            return decision
+        for call in decision.calls:
+            if call.final:
+                self.final.setdefault(call.pool, part.asked.count(call.pool))
+        return Ask(tuple(call._replace(final=False) for call in decision.calls), decision.for_s)
+
+    def taken(self, part: Query) -> Answer | None:
+        """The answer to a call that would have been final: its policy is not asked about it."""
+        seen: Counter[str] = Counter()
+        for outcome in part.outcomes:
+            if isinstance(outcome, Answer) and seen[outcome.pool] >= self.final.get(outcome.pool, len(part.asked)):
+                return outcome
+            seen[outcome.pool] += 1
+        return None
 
 
 Turns = WeakKeyDictionary[Query, Turn]
@@ -103,13 +123,6 @@ def teaching(policy: Policy, parts: Sequence[Policy]) -> Policy:
     """`policy`, which passes on feedback if one of its parts learns."""
     learners = tuple(part for part in parts if isinstance(part, Learner))
     return Teaches(policy, learners) if learners else policy
-
-
-def judged(decision: Decision) -> Decision:
-    """A decision whose answer is to be looked at before it is taken: no call is final."""
-    if isinstance(decision, Ask) and any(call.final for call in decision.calls):
-        return Ask(tuple(call._replace(final=False) for call in decision.calls), decision.for_s)
-    return decision
 
 
 @dataclass(frozen=True)
@@ -255,7 +268,11 @@ class Pipeline:
             turn.passes(query, decision, view.now_s)
 
     def _first(self, turn: Turn, query: Query, view: FleetView) -> Decision | Step:
-        decision = judged(self.first.decide(turn.part(query), view))
+        part = turn.part(query)
+        turn.answer = turn.taken(part) if turn.final else None
+        if turn.answer is not None:
+            return Step.CHECK
+        decision = turn.judged(part, self.first.decide(part, view))
         if isinstance(decision, Finish):
             turn.answer = decision.answer
             return Step.CHECK

@@ -142,7 +142,7 @@ class Hedge:
         if answers:
             return Finish(answers[0])
         if not query.asked:
-            return Ask((Call(self.first),), for_s=self.after_s)
+            return Ask((Call(self.first, final=True),), for_s=self.after_s)
         if len(query.asked) == 1:
-            return Ask((Call(self.second),))
+            return Ask((Call(self.second, final=True),))
         return Wait() if len(query.outcomes) < len(query.asked) else Drop(query.failure)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import combinations
 from typing import ClassVar
 
@@ -12,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.learning.core import EstimatorPart
-from simulator.learning.means import TaskMean
+from simulator.learning.neighbours import Knn
 from simulator.policies.choice import Currency, expected_cost, relative
 from simulator.policies.core import (
-    Answer,
     Ask,
     Call,
     Decision,
@@ -36,8 +34,9 @@ from simulator.spec.base import NonNegative
 from simulator.spec.refs import PoolName
 
 MOST_POOLS = 8
-POINTS, REACH = 129, 6.0  # of the integral of a maximum: steps, and standard deviations to each side
-LEAST_SIGMA = 0.02  # what is nearer than that to its estimate is taken to be it
+GRID = np.linspace(0.0, 1.0, 129)  # of the integral of a maximum
+LEAST_SIGMA = 0.02  # so much at least may an answer tell of its quality: some steps of the grid
+EDGE, LEAST_LOG = 1e-3, -700.0  # no quality is certain, and no logarithm infinite
 ROWS = 500  # weighed at once
 
 
@@ -45,11 +44,12 @@ ROWS = 500  # weighed at once
 class CascadeRouting:
     """Next = argmax over supermodels M that extend what has run of q^(M) - `price` c^(M); stop where M is what has run.
 
-    A supermodel is a set of pools; it answers with its best answer, so q^(M) = E[max of its pools' qualities], each
-    normal about what is expected of it: before it has run, the estimator's word, with the spread that answers then show
-    (sigma, on the train split); after it has run, P(right | confidence, estimate), fitted on the train split, without
-    spread. c^(M) is what its pools cost, relative to a mean call at the dearest. Of the pools in M that have not run,
-    the cheapest runs next. `among` of one policy is at most 8 pools, so all sets are weighed and none need be pruned.
+    A supermodel is a set of pools; it answers with its best answer, so q^(M) = E[max of its pools' qualities]. What is
+    known of a pool's quality is, before it has run, the estimator's word, with the spread of what its answers then show
+    on the train split (a beta distribution, since qualities end at 0 and 1; the paper's is normal); after it has run,
+    P(right | confidence, estimate), fitted on the train split. c^(M) is what its pools cost, relative to a mean
+    call at the dearest. Of the pools in M that have not run, the cheapest runs next. `among` of one policy is at most 8
+    pools, so all sets are weighed and none need be pruned.
     Source: arXiv 2410.10347, which searches a price for each step; here it is one for all.
     """
 
@@ -57,7 +57,7 @@ class CascadeRouting:
 
     price: NonNegative = 0.1
     among: tuple[PoolName, ...] = ()
-    quality: EstimatorPart = TaskMean()
+    quality: EstimatorPart = Knn()
     currency: Currency = "usd"
 
     @property
@@ -104,32 +104,45 @@ def afterwards(train: Train, told: Floats, pool: int) -> Afterwards:
     """Learned from the train split."""
     confidence, estimate = train.confidence[:, pool], told[:, pool]
     if np.isnan(confidence).all():
-        return Afterwards(None, None, 0.0)
+        return Afterwards(None, None, LEAST_SIGMA)
     spread = Spread.of(confidence)
     features = np.stack([spread.over(confidence), estimate], axis=1)
     curve = logistic(features, train.score[:, pool])
     known = ~np.isnan(features).any(axis=1)
     sigma = float(np.sqrt(np.mean((curve.over(features[known]) - estimate[known]) ** 2)))
-    return Afterwards(spread, curve, sigma if sigma >= LEAST_SIGMA else 0.0)
+    return Afterwards(spread, curve, max(sigma, LEAST_SIGMA))
 
 
-def expected_best(mean: Floats, sigma: Floats, sets: NDArray[np.bool_]) -> Floats:
-    """E[max] of independent normals over sets of them, (rows, sets): `mean` (rows, n), `sigma` (n,), `sets` (sets, n).
+def log_below(mean: Floats, sigma: float) -> Floats:
+    """log P(quality <= t) on the grid of t, (n, points), of beta distributions with these means and a common spread."""
+    from scipy.special import betainc
 
-    E[max] = b - integral from v to b of prod F_i, with b above all of them and v the largest of those without spread.
+    mean = np.clip(mean, EDGE, 1 - EDGE)
+    most = mean * (1 - mean)
+    size = (most / np.minimum(sigma**2, (1 - EDGE) * most) - 1)[:, None]
+    with np.errstate(divide="ignore"):
+        told: Floats = np.log(betainc(mean[:, None] * size, (1 - mean[:, None]) * size, GRID))
+    return np.maximum(told, LEAST_LOG)
+
+
+def expected_best(logs: Floats, sets: NDArray[np.bool_], known: float = 0.0) -> Floats:
+    """E[max] over sets of independent qualities in [0, 1] and one that is known, (rows, sets).
+
+    `logs` (rows, n, points) are their log distributions, `sets` (sets, n). E[max] = 1 - integral from the known one to
+    1 of their product.
     """
-    from scipy.special import log_ndtr
-
-    wide = sigma > 0
-    low, high = (mean - REACH * sigma).min(axis=1), (mean + REACH * sigma).max(axis=1)
-    grid = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, POINTS)
-    grid = np.sort(np.concatenate([grid, mean[:, ~wide]], axis=1), axis=1)  # steps then lie on the grid
-    log_below = log_ndtr((grid[:, None, :] - mean[:, wide, None]) / sigma[wide, None])
-    below = np.exp(sets[:, wide].astype(float) @ log_below)
-    area = (below[:, :, 1:] + below[:, :, :-1]) / 2 * np.diff(grid)[:, None, :]
-    known = np.where(sets[:, ~wide], mean[:, None, ~wide], -np.inf).max(axis=2, initial=-np.inf)
-    told: Floats = grid[:, -1:] - (area * (grid[:, None, :-1] >= known[:, :, None])).sum(axis=2)
+    below = np.exp(sets.astype(float) @ logs)
+    steps = (below[..., 1:] + below[..., :-1]) / 2
+    counted = np.clip((GRID[1:] - known) / (GRID[1] - GRID[0]), 0.0, 1.0)  # of each step, the part above the known one
+    told: Floats = 1 - steps @ counted * (GRID[1] - GRID[0])
     return told
+
+
+@cache
+def sets_of(n: int) -> NDArray[np.bool_]:
+    """All sets of `n` pools, (sets, n), small ones first: the empty one, those of one, ..."""
+    chosen = [members for size in range(n + 1) for members in combinations(range(n), size)]
+    return np.array([[i in members for i in range(n)] for members in chosen])
 
 
 @dataclass(frozen=True)
@@ -142,32 +155,25 @@ class Weighs:
     after: tuple[Afterwards, ...]
 
     @cached_property
-    def sets(self) -> NDArray[np.bool_]:
-        """All sets of pools but the empty one, small ones first."""
-        n = len(self.pools)
-        chosen = [members for size in range(1, n + 1) for members in combinations(range(n), size)]
-        return np.array([[i in members for i in range(n)] for members in chosen])
-
-    @cached_property
-    def sigma(self) -> Floats:
-        """Of each pool before it has run."""
-        return np.array([after.sigma for after in self.after])
+    def expected(self) -> list[tuple[Floats, NDArray[np.intp]]]:
+        """Of each pool, the distributions that its quality may have before it runs, and which one each query's is."""
+        told = []
+        for pool, after in enumerate(self.after):
+            means, which = np.unique(self.quality[:, pool], return_inverse=True)
+            told.append((log_below(means, after.sigma), which))
+        return told
 
     @cached_property
     def first(self) -> list[int]:
         """The pool that each query begins with: the cheapest of its best set."""
-        begins = []
+        begins: list[int] = []
+        sets = sets_of(len(self.pools))[1:]  # some pool has to run
         for at in range(0, len(self.quality), ROWS):
-            priced = self.priced[at : at + ROWS]
-            chosen = self.sets[self._best(self.quality[at : at + ROWS], self.sigma, self.sets, priced)]
-            begins += np.where(chosen, priced, np.inf).argmin(axis=1).tolist()
+            rows = slice(at, at + ROWS)
+            logs = np.stack([logs[which[rows]] for logs, which in self.expected], axis=1)
+            worth = expected_best(logs, sets) - self.priced[rows] @ sets.T
+            begins += np.where(sets[_best(worth)], self.priced[rows], np.inf).argmin(axis=1).tolist()
         return begins
-
-    def _best(self, mean: Floats, sigma: Floats, sets: NDArray[np.bool_], priced: Floats) -> NDArray[np.intp]:
-        """The set that is worth most, of each row; of equals the smallest."""
-        worth = expected_best(mean, sigma, sets) - priced @ sets.T
-        best: NDArray[np.intp] = (worth > worth.max(axis=1, keepdims=True) - 1e-9).argmax(axis=1)
-        return best
 
     def decide(self, query: Query, view: FleetView) -> Decision:
         """Run the next, or give the answer that is most likely right."""
@@ -175,32 +181,29 @@ class Weighs:
             return Ask((Call(self.pools[self.first[query.id]]),))
         if len(query.outcomes) < len(query.asked):
             return Wait()
-        answers = {self.pools.index(answer.pool): answer for answer in query.answers_from(self.pools)}
-        mean, sigma = self._known(query.id, answers)
-        ran = np.array([i in answers for i in range(len(self.pools))])
-        failed = np.array([pool in query.asked for pool in self.pools]) & ~ran
-        more = self._next(query.id, mean, sigma, ran, failed)
+        right = [
+            (self.after[pool].at(float(self.quality[query.id, pool]), answer.score), answer)
+            for pool, answer in ((self.pools.index(answer.pool), answer) for answer in query.answers_from(self.pools))
+        ]
+        best = max(right, key=lambda each: each[0], default=None)
+        more = self._next(query, 0.0 if best is None else best[0])
         if more is not None:
             return Ask((Call(self.pools[more]),))
-        if not answers:
-            return Drop(query.failure)
-        return Finish(answers[max(answers, key=lambda pool: (mean[pool], -pool))])
+        return Drop(query.failure) if best is None else Finish(best[1])
 
-    def _known(self, row: int, answers: Mapping[int, Answer]) -> tuple[Floats, Floats]:
-        """What is held of each pool's answer now, and its spread."""
-        mean, sigma = self.quality[row].copy(), self.sigma.copy()
-        for pool, answer in answers.items():
-            mean[pool] = self.after[pool].at(float(mean[pool]), answer.score)
-            sigma[pool] = 0.0
-        return mean, sigma
-
-    def _next(
-        self, row: int, mean: Floats, sigma: Floats, ran: NDArray[np.bool_], failed: NDArray[np.bool_]
-    ) -> int | None:
+    def _next(self, query: Query, known: float) -> int | None:
         """The pool to run next; None where what has run is best left alone, or all has been tried."""
-        sets = self.sets[(self.sets >= ran).all(axis=1) & ~(self.sets & failed).any(axis=1)]
-        if not len(sets):
+        left = [pool for pool, name in enumerate(self.pools) if name not in query.asked]
+        if not left:
             return None
-        priced = self.priced[row]
-        left = sets[self._best(mean[None], sigma, sets, priced[None])[0]] & ~ran
-        return int(np.where(left, priced, np.inf).argmin()) if left.any() else None
+        sets = sets_of(len(left))[0 if query.answers_from(self.pools) else 1 :]
+        logs = np.stack([self.expected[pool][0][self.expected[pool][1][query.id]] for pool in left])
+        priced = self.priced[query.id, left]
+        chosen = sets[_best((expected_best(logs, sets, known) - sets @ priced)[None])[0]]
+        return left[int(np.where(chosen, priced, np.inf).argmin())] if chosen.any() else None
+
+
+def _best(worth: Floats) -> NDArray[np.intp]:
+    """The set that is worth most, of each row; of equals the smallest."""
+    best: NDArray[np.intp] = (worth > worth.max(axis=1, keepdims=True) - 1e-9).argmax(axis=1)
+    return best

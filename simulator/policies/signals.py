@@ -118,7 +118,7 @@ def logistic(features: Floats, score: Floats) -> Logistic:
     if not len(score):
         raise ValueError("the train split has no answer with a score and a confidence to calibrate by")
     mean, scale = features.mean(axis=0), features.std(axis=0)
-    scale[scale == 0] = 1.0
+    scale[scale <= 1e-9 * np.maximum(np.abs(mean), 1.0)] = 1.0  # a constant is none by rounding alone
     standard = (features - mean) / scale
     right = np.repeat([1, 0], len(score))
     model = LogisticRegression(tol=1e-8, max_iter=1000)
