@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from simulator.cli.calibrate import calibrate
+from simulator.cli.curve import curve
 from simulator.cli.init import init
 from simulator.cli.listing import listing
 from simulator.cli.profile import app as profile
@@ -28,6 +30,8 @@ app = typer.Typer(
 app.command()(run)
 app.command()(validate)
 app.command()(show)
+app.command()(curve)
+app.command()(calibrate)
 app.command(name="list")(listing)
 app.command()(schema)
 app.command()(init)

@@ -150,6 +150,10 @@ class VaryingPipe:
         self.log((now, at_median / self.pipe.bytes_per_s, size_bytes))
         self.pipe.send(at_median, job, now, partial(self._sent, now, lag_s, arrived))
 
+    def left(self, now: float) -> float:
+        """Bytes a second that one more transfer of median luck would get now."""
+        return self.pipe.left(now)
+
     def stream(self, size_bytes: float, job: Job) -> None:
         """Note bytes of `job` that went along as they were generated: too thin a stream to slow anything."""
         self.log((job.first_s, size_bytes / self.rate(job), size_bytes))

@@ -8,7 +8,7 @@ transfer.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from heapq import heappop, heappush
 from typing import Protocol
@@ -77,6 +77,16 @@ class SharedPipe:
     def delay(self, job: Job, now: float) -> float:
         """Seconds until a byte is there, the same for all."""
         return self.delay_s
+
+    def left(self, now: float) -> float:
+        """Bytes a second that one more transfer would get now."""
+        got, as_of_s, count = self.got, self.as_of_s, len(self.sending)
+        for until, *_ in sorted(self.sending):
+            as_of_s += (until - got) * count / self.bytes_per_s
+            if as_of_s > now:
+                break
+            got, count = until, count - 1
+        return self.bytes_per_s / (count + 1)
 
     def stream(self, size_bytes: float, job: Job) -> None:
         """Note bytes of `job` that went along as they were generated: too thin a stream to slow anything."""
@@ -147,6 +157,10 @@ class OwnPipe:
         """Seconds until a byte is there, the same for all."""
         return self.delay_s
 
+    def left(self, now: float) -> float:
+        """Bytes a second that one more transfer would get now: all, since it is another user's."""
+        return self.bytes_per_s
+
     def stream(self, size_bytes: float, job: Job) -> None:
         """Note bytes of `job` that went along as they were generated: too thin a stream to slow anything."""
         self.log((job.first_s, size_bytes / self.bytes_per_s, size_bytes))
@@ -189,17 +203,24 @@ class Route:
 
 def ways(pipes: Mapping[tuple[str, str], Way]) -> dict[tuple[str, str], Way]:
     """The way with the fewest links between every two places that are joined, by (from, to)."""
-    found: dict[tuple[str, str], Way] = {}
-    for start in sorted({place for ends in pipes for place in ends}):
-        paths: dict[str, list[Way]] = {start: []}
+    return {
+        ends: pipes[legs[0]] if len(legs) == 1 else Route([pipes[leg] for leg in legs])
+        for ends, legs in paths(pipes).items()
+    }
+
+
+def paths(legs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """The fewest of these legs, (from, to), that lead from one place to another, for every two that are joined."""
+    known = list(legs)
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for start in sorted({place for leg in known for place in leg}):
+        reached: dict[str, list[tuple[str, str]]] = {start: []}
         frontier = deque([start])
         while frontier:
             here = frontier.popleft()
-            for (a, b), pipe in pipes.items():
-                if a == here and b not in paths:
-                    paths[b] = [*paths[here], pipe]
-                    frontier.append(b)
-        for end, path in paths.items():
-            if path:
-                found[start, end] = path[0] if len(path) == 1 else Route(path)
+            for leg in known:
+                if leg[0] == here and leg[1] not in reached:
+                    reached[leg[1]] = [*reached[here], leg]
+                    frontier.append(leg[1])
+        found |= {(start, end): path for end, path in reached.items() if path}
     return found

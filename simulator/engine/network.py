@@ -19,6 +19,7 @@ class Network:
 
     def __init__(self, clock: Clock, links: Sequence[LinkPlan], logs: Logs, uniform: Uniform) -> None:
         pipes: dict[tuple[str, str], Way] = {}
+        self.pipes: dict[str, list[SharedPipe | OwnPipe | VaryingPipe]] = {}  # of each link: up, down
         self._radios: list[Radio] = []
         for i, link in enumerate(links):
             kind = OwnPipe if link.per_user else SharedPipe
@@ -39,6 +40,7 @@ class Network:
                     bare = kind(clock, bytes_per_s, 0.0, _nothing)
                     pipe = VaryingPipe(clock, bare, link.delay_s, luck, radio, log)
                 pipes[ends[0], ends[1]] = pipe
+                self.pipes.setdefault(link.name, []).append(pipe)
                 for from_s, factor in link.changes:
                     once(clock, from_s, TIMER, partial(pipe.change, bytes_per_s * factor))
         self._ways = ways(pipes)

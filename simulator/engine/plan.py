@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from simulator.engine.feedback import FeedbackPlan
 from simulator.engine.pool import HostedPlan, PoolPlan, Uniform
+from simulator.physics.signal import Signal
 from simulator.physics.values import Link
 from simulator.policies.core import ClassFacts, Policy
 from simulator.workload.traffic import World
@@ -24,6 +26,7 @@ class ClassPlan:
     facts: ClassFacts
     tasks: Sequence[str | None] = ()  # by item
     confidence: tuple[Column | None, ...] = ()
+    score: tuple[Column | None, ...] = ()  # the truth, for what comes back of answers
     output_tok: tuple[list[int] | None, ...] = ()
     prompt_tok: tuple[list[int] | None, ...] = ()
     latency_s: tuple[Column | None, ...] = ()
@@ -71,6 +74,19 @@ class StationPlan:
 
 
 @dataclass(frozen=True)
+class GaugePlan:
+    """The batteries of a pool's machines, as a fuel gauge knows them: what is in them, and what calls take out.
+
+    `j_per_tok` has, by the index of each pool that lives on them, joules above idle of a token of a prompt, and of an
+    answer after its first.
+    """
+
+    battery_j: float
+    idle_w: float
+    j_per_tok: Mapping[int, tuple[float, float]]
+
+
+@dataclass(frozen=True)
 class Plan:
     """All of a scenario but its chance. `pools` and `replicas` (span logs a pool) are in the order of the file."""
 
@@ -84,6 +100,9 @@ class Plan:
     refresh_s: float = 0.0
     delay_s: float = 0.0
     horizon_s: float | None = None
+    carbon_g_per_j: Mapping[str, Signal] = field(default_factory=dict)  # by place, the building's share included
+    feedback: FeedbackPlan | None = None
+    gauges: Mapping[str, GaugePlan] = field(default_factory=dict)  # by pool; none without a battery
 
     @property
     def stations(self) -> tuple[StationPlan, ...]:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import nan
 from typing import NamedTuple
 
 from simulator.engine.clock import ATTEMPTS, Clock, once, tolerance_s
@@ -32,6 +33,9 @@ class PoolFacts:
     tier: str | None
     replicas: int
     usd_per_tok: tuple[float, float] = (0.0, 0.0)
+    ttft_s: float = nan
+    """Of hosted APIs: median seconds to the first token, and of each further one."""
+    tpot_s: float = nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ class Pool:
         self.calls = [0] * len(logs)
         self.choose: Callable[[Job], int] = getattr(self, "_" + plan.dispatch.replace("-", "_"))
         self.turn = -1
-        self.outputs = self.outputs_tok = 0
+        self.outputs = self.outputs_tok = self.prompts_tok = 0  # calls finished, and their tokens
         self.mean_output_tok = 0.0
         self.outstanding_calls = 0
         self.outstanding_tok = 0.0
@@ -152,6 +156,7 @@ class Pool:
     def _done(self, job: Job, now: float) -> None:
         self._off(job)
         self.outputs += 1
+        self.prompts_tok += job.prompt_tok
         self.outputs_tok += job.output_tok
         self.mean_output_tok = self.outputs_tok / self.outputs
         self.tell_done(job, now)

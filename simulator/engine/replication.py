@@ -10,6 +10,7 @@ import numpy as np
 
 from simulator.engine.calls import Calls, PolicyError, Told
 from simulator.engine.clock import ARRIVAL, TIMER, Alarm, Clock, once
+from simulator.engine.feedback import FeedbackLine
 from simulator.engine.job import Job
 from simulator.engine.life import ABSTAINED, DROPPED, FINISHED, UNFINISHED, Life
 from simulator.engine.logs import Logs
@@ -17,8 +18,8 @@ from simulator.engine.patience import Patience
 from simulator.engine.plan import Plan
 from simulator.engine.pool import Uniform
 from simulator.engine.station import Station
-from simulator.engine.view import SeenFleet, SeenPool, Telemetry
-from simulator.policies.core import Ask, Call, Drop, Finish, Query, Wait
+from simulator.engine.view import Known, SeenFleet, SeenLink, SeenPool, Telemetry
+from simulator.policies.core import Ask, Call, Drop, Finish, Learner, Query, Wait
 from simulator.workload.traffic import World
 
 SETTLE_EVERY, PROGRESS_EVERY = 64, 1024  # arrivals
@@ -42,8 +43,16 @@ class Replication:
         self.router = Station(clock, router.time_s, router.servers, logs.visits[0].append) if router else None
         pools = {pool.facts.name: pool for pool in self.calls.pools}
         self.telemetry = Telemetry(clock, pools, plan.refresh_s, plan.delay_s)
-        self.view = SeenFleet(clock, {name: SeenPool(pool, self.telemetry.of(name)) for name, pool in pools.items()})
+        known = Known(clock, plan, self.calls.pools)
+        self.view = SeenFleet(
+            clock,
+            {name: SeenPool(pool, self.telemetry.of(name), known) for name, pool in pools.items()},
+            {name: SeenLink(clock, up, down) for name, (up, down) in self.calls.network.pipes.items()},
+        )
         self.policy = plan.policy(world, uniform)
+        self.feedback = None
+        if plan.feedback is not None and isinstance(self.policy, Learner):
+            self.feedback = FeedbackLine(clock, plan.feedback, world, uniform, self.policy.learn)
         self.patience = {
             cls: Patience(clock, cls, self._drop, self.calls.time_out) for cls in plan.classes if not cls.is_patient
         }
@@ -235,6 +244,8 @@ class Replication:
         self.logs.queries.append(
             (row, arrived_s, shown_s - arrived_s, e2e_s, fate, word, call, life.calls, query.prompt_tok)
         )
+        if self.feedback is not None and job is not None:
+            self.feedback.finished(life, job, now)
         if self.follows and fate != UNFINISHED:
             self._follow(life, job, now)
         if not self.active and not self.coming and self.next_arrival == len(self.rows):

@@ -16,6 +16,7 @@ from simulator.policies.core import (
     ClassFacts,
     Drop,
     Failed,
+    Feedback,
     Finish,
     Floats,
     Ints,
@@ -28,6 +29,7 @@ from simulator.policies.core import (
     Train,
     Wait,
     prepared,
+    tell,
 )
 
 MOST_CALLS = 50  # a policy that makes more for one query never ends it
@@ -44,16 +46,32 @@ class _Pool:
     name: str
     model: str = "a-model"
     tier: str | None = None
+    place: str = "here"
     replicas: int = 1
     outstanding_calls: int = 0
     outstanding_tok: float = 0.0
+    outstanding_tok_by_replica: tuple[float, ...] = (0.0,)
     usd_per_tok: tuple[float, float] = (0.0, 0.0)
+    carbon_g_per_j: float = 1e-4
+    battery_frac: float | None = None
+    predicted_tpot_s: float = 0.02
     reported: Reported = field(default=Reported(0.0, 0, 0, 0.0))
+
+    def predicted_ttft_s(self, prompt_tok: int) -> float:
+        return 0.1 + 1e-3 * prompt_tok
+
+
+@dataclass(frozen=True)
+class _Link:
+    up_bytes_per_s: float = 1e6
+    down_bytes_per_s: float = 1e7
+    rtt_s: float = 0.02
 
 
 @dataclass(frozen=True)
 class _Fleet:
     pools: Any
+    links: Any
     now_s: float = 0.0
 
 
@@ -121,10 +139,11 @@ def check_policy(policy: Policy | Prepared, pools: Sequence[str], verifiers: Seq
 
     The promises: it decides with one of Ask, Wait, Finish, Drop; asks only `pools` (and `verifiers`, to verify, after
     an answer); finishes only with an answer it was given; never waits with nothing in flight; ends every query within a
-    few calls; decides alike when asked the same again; and changes neither query nor view.
+    few calls; decides alike when asked the same again; and changes neither query nor view. One that learns is told of
+    some answers.
     """
     ready = prepared(policy, setting(pools))
-    view = _Fleet(MappingProxyType({name: _Pool(name) for name in pools}))
+    view = _Fleet(MappingProxyType({name: _Pool(name) for name in pools}), MappingProxyType({"link": _Link()}))
     for number in range(QUERIES):
         query = Query(number, ClassFacts("chat", "here"), ("math", None)[number % 2], 1 + 37 * number, float(number))
         _lead(ready, query, view, (*pools, *verifiers), frozenset(verifiers))
@@ -167,7 +186,8 @@ def _lead(policy: Policy, query: Query, view: _Fleet, known: Sequence[str], veri
                 for call in calls:
                     query.asked += (call.pool,) * call.samples
                     flying += [(call.pool, call.kind)] * call.samples
-                if any(call.final for call in calls) and query.id % 5:
+                if query.id % 5 and (taken := [call.pool for call in calls if call.final]):
+                    _tell(policy, query, taken[0])
                     return  # its answer is taken whatever it is
             case Wait(for_s):
                 if for_s is None and not flying:
@@ -179,6 +199,7 @@ def _lead(policy: Policy, query: Query, view: _Fleet, known: Sequence[str], veri
                     raise BrokenPromise(
                         f"{policy!r} finishes query {query.id} with {answer!r}, not an answer it was given"
                     )
+                _tell(policy, query, answer.pool)
                 return
             case Drop():
                 return
@@ -187,6 +208,13 @@ def _lead(policy: Policy, query: Query, view: _Fleet, known: Sequence[str], veri
         if flying:
             query.outcomes += (_outcome(query, *flying.pop(0)),)
     raise BrokenPromise(f"{policy!r} does not end query {query.id} within {MOST_CALLS} decisions")
+
+
+def _tell(policy: Policy, query: Query, pool: str) -> None:
+    """A learner hears of every other answer, and that it was right or wrong by turns."""
+    if query.id % 2:
+        score, at_s = float(query.id % 4 == 1), query.arrived_s + 60.0
+        tell((policy,), Feedback(query.id, pool, score, 10 + query.id, 1e-3, 10.0, 1.0, at_s))
 
 
 def _check_calls(

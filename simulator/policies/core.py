@@ -6,7 +6,7 @@ field for correctness or for lengths not yet generated, so a policy cannot peek.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -166,6 +166,11 @@ class PoolView(Protocol):
         ...
 
     @property
+    def place(self) -> str:
+        """Where it stands."""
+        ...
+
+    @property
     def replicas(self) -> int:
         """How many engines it has."""
         ...
@@ -186,8 +191,54 @@ class PoolView(Protocol):
         ...
 
     @property
+    def outstanding_tok_by_replica(self) -> Sequence[float]:
+        """The same of each engine, of the calls that have come to one: live. A hosted API is one engine."""
+        ...
+
+    @property
     def usd_per_tok(self) -> tuple[float, float]:
         """Price of a prompt and of an output token now; (0, 0) for own hardware."""
+        ...
+
+    @property
+    def carbon_g_per_j(self) -> float:
+        """Grams of CO2 now for each joule that its devices draw, the building's share included; NaN where unknown."""
+        ...
+
+    @property
+    def battery_frac(self) -> float | None:
+        """What is left in the batteries of its machines, as a gauge estimates it, all together; None without one."""
+        ...
+
+    @property
+    def predicted_tpot_s(self) -> float:
+        """Seconds of a token with the calls outstanding now spread evenly, by what its engine is known to take."""
+        ...
+
+    def predicted_ttft_s(self, prompt_tok: int) -> float:
+        """Seconds to the first token of such a prompt, behind all prompts outstanding, as if none had been read yet.
+
+        Errs to long times where many answers are under way; links and other calls' decodes are left out.
+        """
+        ...
+
+
+class LinkView(Protocol):
+    """A link between two places, as a router may measure it: medians where transfers differ."""
+
+    @property
+    def up_bytes_per_s(self) -> float:
+        """What one more transfer from the first place to the second would get now."""
+        ...
+
+    @property
+    def down_bytes_per_s(self) -> float:
+        """The same from the second to the first."""
+        ...
+
+    @property
+    def rtt_s(self) -> float:
+        """Round trip of a message without a body."""
         ...
 
 
@@ -204,6 +255,11 @@ class FleetView(Protocol):
         """Pools by name, as the scenario has them."""
         ...
 
+    @property
+    def links(self) -> Mapping[str, LinkView]:
+        """Links by name."""
+        ...
+
 
 @runtime_checkable
 class Policy(Protocol):
@@ -217,7 +273,8 @@ class Policy(Protocol):
 class Feedback(NamedTuple):
     """What a learner hears of a query, late: how good the answer given was, of the chosen pool only, and maybe wrong.
 
-    `usd` and `energy_j` are those of the answer's call alone, as the router would count them.
+    `usd` and `energy_j` are those of the answer's call alone, as the router would count them; `score` is NaN where no
+    table says how good the answer is.
     """
 
     query: int
@@ -235,8 +292,15 @@ class Learner(Policy, Protocol):
     """A policy that is told how good its answers were."""
 
     def learn(self, feedback: Feedback) -> None:
-        """Take in what came back of one query."""
+        """Take in what came back of one query. The run tells the policy that it asks, and that those it holds."""
         ...
+
+
+def tell(policies: Iterable[Policy], feedback: Feedback) -> None:
+    """Pass on what came back to those of the policies that learn."""
+    for policy in policies:
+        if isinstance(policy, Learner):
+            policy.learn(feedback)
 
 
 class RouterCost(NamedTuple):

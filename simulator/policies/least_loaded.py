@@ -1,13 +1,33 @@
-"""The pool with the least work in flight: load alone, no quality."""
+"""The pool with the least of something: of work in flight, of calls, of tokens in the last minute, of price."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from typing import Any
 
-from simulator.policies.core import Ask, Call, Decision, Drop, FleetView, Query, Setting
+from simulator.policies.core import Ask, Call, Decision, Drop, FleetView, PoolView, Query, Setting
 from simulator.spec.refs import PoolName
+
+
+def among_or_all(setting: Setting, among: Sequence[str]) -> tuple[str, ...]:
+    """The pools named, in the fleet's order; all of them where none is."""
+    return tuple(pool for pool in setting.pools if pool in among or not among)
+
+
+def asks(pools: Sequence[str]) -> dict[str, Ask]:
+    """To ask each pool, and take its answer."""
+    return {pool: Ask((Call(pool, final=True),)) for pool in pools}
+
+
+def tokens_in_flight(pool: PoolView) -> float:
+    """Tokens outstanding for each replica, as the router counts them."""
+    return pool.outstanding_tok / pool.replicas
+
+
+def calls_in_flight(pool: PoolView) -> float:
+    """Calls outstanding, as the router counts them."""
+    return pool.outstanding_calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +42,19 @@ class LeastLoaded:
 
     def prepare(self, setting: Setting) -> LeastOf:
         """The rule over this fleet."""
-        pools = tuple(pool for pool in setting.pools if pool in self.among or not self.among)
-        return LeastOf(pools, {pool: Ask((Call(pool, final=True),)) for pool in pools})
+        pools = among_or_all(setting, self.among)
+        return LeastOf(pools, asks(pools), tokens_in_flight)
 
 
 @dataclass(frozen=True, slots=True)
 class LeastOf:
-    """`LeastLoaded` over `pools`."""
+    """Asks the pool of the least `load` among those not asked yet."""
 
     pools: Sequence[str]
-    asks: dict[str, Ask]
+    asks: Mapping[str, Ask]
+    load: Callable[[PoolView], Any]  # what can be compared
 
     def decide(self, query: Query, view: FleetView) -> Decision:
-        """Ask the least loaded that has not been asked."""
+        """Ask the least loaded."""
         left = [view.pools[name] for name in self.pools if name not in query.asked]
-        if not left:
-            return Drop(query.failure)
-        load = attrgetter("outstanding_tok")
-        return self.asks[min(left, key=lambda pool: load(pool) / pool.replicas).name]
+        return self.asks[min(left, key=self.load).name] if left else Drop(query.failure)

@@ -21,6 +21,7 @@ from simulator.metrics.summarise import summarise
 from simulator.metrics.window import window
 from simulator.physics.link import time_evidence
 from simulator.physics.roofline import Roofline
+from simulator.physics.rounds import Rounds
 from simulator.physics.table import Table
 from simulator.physics.values import weakest
 from simulator.records.result import Result
@@ -132,12 +133,13 @@ def _facts(system: System, windows: list[Window]) -> RunFacts:
 def _extrapolated(system: System) -> Iterator[str]:
     """Which pools' times are of devices or batches that nobody measured, and what stands in."""
     for pool in system.pools:
-        name, steps = pool.plan.facts.name, pool.steps
-        if isinstance(steps, Roofline) and steps.device.extrapolated_from:
-            device = steps.device
-            yield f"{name}: nobody measured its engine on {device.name}; as engines/{device.extrapolated_from} says"
-        elif isinstance(steps, Table) and steps.outside == "extrapolate":
-            yield f"{name}: its table is carried on beyond its ends"
+        name, both = pool.plan.facts.name, pool.steps
+        for steps in (both.own.steps, both.other.steps) if isinstance(both, Rounds) else (both,):
+            if isinstance(steps, Roofline) and steps.device.extrapolated_from:
+                device = steps.device
+                yield f"{name}: nobody measured its engine on {device.name}; as engines/{device.extrapolated_from} says"
+            elif isinstance(steps, Table) and steps.outside == "extrapolate":
+                yield f"{name}: its table is carried on beyond its ends"
 
 
 def _unknown_making(system: System) -> tuple[str, ...]:

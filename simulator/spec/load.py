@@ -14,9 +14,11 @@ from simulator.spec.merge import Override, overridden, read_with_bases
 from simulator.spec.messages import checked
 from simulator.spec.reader import Document, Keys, Spot, dotted
 from simulator.spec.refs import Names
+from simulator.spec.router_cost import router_of
 from simulator.spec.scenario import ScenarioSpec
 
 DEFAULT = "default"
+OF_POLICY = "the policy's own"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ def load(source: str | Path, sets: Sequence[str | Override] = (), profiles: Iter
     folders = tuple(dict.fromkeys(file.parent for file in files))
     shelf = library(folders, profiles)
     spec = checked(ScenarioSpec, document, Names.of(document.data, shelf, folders))
+    if spec.router is None:
+        spec = spec.model_copy(update={"router": router_of(spec.policy)})
     problems = [document.problem(keys, text) for keys, text in contradictions(spec)]
     problems += _of_profiles(spec, shelf)
     problems += [document.problem(keys, text) for keys, text in _measured_otherwise(spec, shelf)]
@@ -133,4 +137,4 @@ def _origin(scenario: Scenario, keys: Keys) -> str:
     short = keys[:-1]  # `lengths: azure-conv-like` stands for {use: azure-conv-like}
     if keys[-1] == "use" and short in spots and not any(k[:-1] == short for k in spots if k):
         return spots[short].value
-    return DEFAULT
+    return OF_POLICY if keys[0] == "router" and keys[:1] not in spots and scenario.spec.router else DEFAULT

@@ -63,7 +63,6 @@ POLICIES = {
     "least-loaded": "simulator.policies.least_loaded:LeastLoaded",
     "oracle": "simulator.policies.oracle:Oracle",
     "carrot": "simulator.policies.routing_utility:Carrot",
-    # after the answer
     "uncertainty": "simulator.policies.escalation_confidence:Uncertainty",
     "confidence-token": "simulator.policies.escalation_confidence:ConfidenceToken",
     "self-verify": "simulator.policies.escalation_confidence:SelfVerify",
@@ -74,15 +73,33 @@ POLICIES = {
     "frugalgpt": "simulator.policies.escalation_frugal:FrugalGPT",
     "rational-tuning": "simulator.policies.escalation_rational:RationalTuning",
     "cascade-routing": "simulator.policies.escalation_routing:CascadeRouting",
-    # many calls
     "vote": "simulator.policies.ensembles:Vote",
     "best-of-n": "simulator.policies.ensembles:BestOfN",
     "blender": "simulator.policies.ensembles:Blender",
     "hedge": "simulator.policies.ensembles:Hedge",
-    # policies that hold policies
     "fallback": "simulator.policies.compose:Fallback",
     "retry": "simulator.policies.compose:Retry",
     "escalate": "simulator.policies.compose:Escalate",
+    "greenserv": "simulator.policies.online_bandits:GreenServ",
+    "metallm": "simulator.policies.online_bandits:MetaLLM",
+    "pickllm": "simulator.policies.online_pickllm:PickLLM",
+    "mixllm": "simulator.policies.online_corrected:MixLLM",
+    "pilot": "simulator.policies.online_corrected:Pilot",
+    "hil-f": "simulator.policies.online_hil:HilF",
+    "hil-n": "simulator.policies.online_hil:HilN",
+    "cache-distil": "simulator.policies.online_distil:CacheDistil",
+    "moving-threshold": "simulator.policies.system_moving:MovingThreshold",
+    "headroom": "simulator.policies.system_headroom:Headroom",
+    "routebalance": "simulator.policies.system_instances:RouteBalance",
+    "gateway": "simulator.policies.system_instances:Gateway",
+    "simple-shuffle": "simulator.policies.system_litellm:SimpleShuffle",
+    "least-busy": "simulator.policies.system_litellm:LeastBusy",
+    "usage-based": "simulator.policies.system_litellm:UsageBased",
+    "latency-based": "simulator.policies.system_litellm:LatencyBased",
+    "cost-based": "simulator.policies.system_litellm:CostBased",
+    "speculative": "simulator.policies.rounds:Speculative",
+    "speculative-cascade": "simulator.policies.rounds:SpeculativeCascade",
+    "hybrid-tokens": "simulator.policies.rounds:HybridTokens",
 }
 
 ESTIMATORS = {

@@ -29,6 +29,7 @@ class Names:
     pools: tuple[str, ...] = ()
     verifiers: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, data: Mapping[str, Any], library: Library, folders: tuple[Path, ...]) -> Names:
@@ -38,7 +39,7 @@ class Names:
             value = data.get(section)
             return tuple(value) if isinstance(value, dict) else ()
 
-        return cls(library, folders, keys("fleet"), keys("verifiers"), keys("hosts"))
+        return cls(library, folders, keys("fleet"), keys("verifiers"), keys("hosts"), keys("links"))
 
 
 class DataPath(str):
@@ -138,6 +139,8 @@ QualityRef = Annotated[str, AfterValidator(_quality), _written]
 HostRef = Annotated[str, _among(lambda names: names.hosts, "hosts")]
 PoolName = Annotated[str, _among(lambda names: names.pools, "fleet")]
 """A pool: what gives answers."""
+LinkName = Annotated[str, _among(lambda names: names.links, "links")]
+"""A link of the scenario."""
 VerifierName = Annotated[str, _among(lambda names: names.verifiers, "verifiers")]
 """A verifier: what looks at answers."""
 

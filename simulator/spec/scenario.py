@@ -288,6 +288,20 @@ class StationSpec(Spec):
 class RouterSpec(StationSpec):
     """The station that every query passes before the policy's first decision."""
 
+    source: str = ""
+    """Where its figures are from."""
+
+
+class FeedbackSpec(Spec):
+    """What a policy that learns hears of its answers, and when."""
+
+    frac: Share = 1.0
+    """Share of the finished queries of which anything comes back."""
+    delay_s: NonNegative = 0.0
+    """Seconds after the answer."""
+    noise: Share = 0.0
+    """Share of what comes back that says the opposite: 1 - score."""
+
 
 class TelemetrySpec(Spec):
     """How fresh is what routers see of pools."""
@@ -324,6 +338,8 @@ class ScenarioSpec(Spec):
     links: dict[Name, LinkSpec] = Field(default_factory=dict)
     policy: PolicyPart
     router: RouterSpec | None = None
+    """What the policy's technique takes as published where it is not given, if that is known; `time_s: 0`: nothing."""
+    feedback: FeedbackSpec = FeedbackSpec()
     verifiers: dict[Name, StationSpec] = Field(default_factory=dict)
     """Stations that `verify` calls may name."""
     telemetry: TelemetrySpec = TelemetrySpec()

@@ -34,7 +34,7 @@ def query(number: int = 0, task: str | None = None) -> Query:
 
 
 def fleet(now_s: float = 0.0) -> FleetView:
-    return check._Fleet({name: check._Pool(name) for name in POOLS}, now_s=now_s)  # type: ignore[return-value]
+    return check._Fleet({name: check._Pool(name) for name in POOLS}, {"link": check._Link()}, now_s)  # type: ignore[return-value]
 
 
 def said(score: float = float("nan"), group: int = -1, tok: int = 10) -> dict[str, Any]:

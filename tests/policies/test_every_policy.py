@@ -12,7 +12,8 @@ from policy_world import EXAMPLES, POOLS, made, rows, scenario, simulated, write
 
 from simulator import check_policy
 from simulator.policies.check import setting
-from simulator.policies.core import Learner, needs_of, prepared
+from simulator.policies.core import Learner, held, needs_of, prepared
+from simulator.policies.rounds import Together
 from simulator.spec.parts import POLICIES
 
 ALL = [(name, example) for name, several in EXAMPLES.items() for example in several]
@@ -20,8 +21,10 @@ IDS = [f"{name}-{i}" for name, several in EXAMPLES.items() for i, _ in enumerate
 
 
 def decides_blind(example: dict[str, Any]) -> bool:
-    """Whether neither the truth nor what comes back of it is told to the policy while it runs."""
+    """Whether neither the truth nor what comes back of it is told to the policy while it runs, at hosted pools."""
     policy = made(example)
+    if any(held(policy, Together)):  # type: ignore[type-abstract]
+        return False
     return not needs_of(policy).truth and not isinstance(prepared(policy, setting(POOLS)), Learner)
 
 

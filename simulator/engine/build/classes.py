@@ -79,6 +79,7 @@ def _class(scenario: Scenario, name: str, pools: Sequence[Built]) -> BuiltClass:
         ),
         tasks=() if table is None else [table.tasks[task] for task in table.task.tolist()],
         confidence=tuple(_column(table.confidence if table else None, column) for column in columns),
+        score=tuple(_column(table.score if table else None, column) for column in columns),
         output_tok=tuple(_lengths(table.output_tok, column) if from_table and table else None for column in columns),
         prompt_tok=tuple(_lengths(table.prompt_tok, column) if from_table and table else None for column in columns),
         latency_s=tuple(_column(table.latency_s if table else None, column) for column in columns),

@@ -23,7 +23,8 @@ def hosted_pool(scenario: Scenario, name: str, index: int) -> Built:
     hosted = values.hosted(scenario.library.read("hosted", pool.hosted))
     model = pool.model or hosted.model
     usd_per_tok = (hosted.price_in_usd_per_tok, hosted.price_out_usd_per_tok)
-    facts = PoolFacts(name, index, model, pool.place, pool.tier, 1, usd_per_tok)
+    token_s = 1.0 / hosted.rate_median_tok_per_s
+    facts = PoolFacts(name, index, model, pool.place, pool.tier, 1, usd_per_tok, hosted.ttft_median_s, token_s)
     evidence = (
         "measured"
         if pool.latency == "recorded"

@@ -31,7 +31,11 @@ def policy(
     _check_tables(scenario, needs, numbers, classes)
     knowledge = Knowledge(scenario, tuple(classes), Prices(tuple(pools), {host.name: host for host in hosts}))
     estimators = list(held(made, Estimator))  # type: ignore[type-abstract]
-    encoders = list(held(made, Encoder))  # type: ignore[type-abstract]
+    encoders = [
+        part
+        for part in held(made, Encoder)  # type: ignore[type-abstract]
+        if not isinstance(part, Policy | Prepared)  # those learn otherwise
+    ]
     train = knowledge.train if needs.train or estimators or encoders else None
     for number in (number for number, cls in enumerate(classes) if cls.table is not None):
         for estimator in estimators:
@@ -72,6 +76,10 @@ def policy(
 def _check_tables(scenario: Scenario, needs: Needs, numbers: Mapping[str, int], classes: Sequence[BuiltClass]) -> None:
     """SpecError at the class whose table lacks what the policy needs."""
     use = scenario.spec.policy.use
+    if needs.feedback and scenario.spec.feedback.frac == 0.0:
+        raise scenario.error(("feedback", "frac"), f"policy {use!r} learns from what comes back, and nothing does")
+    if needs.feedback and all(cls.table is None for cls in classes):
+        raise scenario.error("policy", f"{use!r} learns from scores, and no class has 'items'")
     for cls in classes:
         where = ("workload", cls.plan.facts.name)
         if needs.truth and cls.table is None:

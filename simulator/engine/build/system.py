@@ -8,8 +8,12 @@ from math import nan
 
 from simulator.engine.build.built import Built, Host, signal
 from simulator.engine.build.classes import BuiltClass, classes
+from simulator.engine.build.feedback import feedback
 from simulator.engine.build.fleet import fleet
+from simulator.engine.build.gauges import gauges
+from simulator.engine.build.knowledge import Prices
 from simulator.engine.build.policies import policy
+from simulator.engine.build.rounds import decoding_together
 from simulator.engine.plan import LinkPlan, Plan, StationPlan
 from simulator.physics import values
 from simulator.physics.link import between, propagation_s, varies
@@ -30,6 +34,12 @@ class Grid:
     carbon_g_per_j: Signal
     pue: float
     evidence: Evidence
+
+    @property
+    def with_building(self) -> Signal:
+        """Grams a joule that devices draw, with what the building adds."""
+        signal = self.carbon_g_per_j
+        return Signal(signal.times_s, tuple(self.pue * value for value in signal.values))
 
 
 @dataclass(frozen=True)
@@ -65,12 +75,14 @@ NO_GRID = Grid(Signal.constant(nan), 1.0, "assumed")  # its carbon is unknown
 def build(scenario: Scenario) -> System:
     """Resolve every name of `scenario`. SpecError, with its place in the file, for what is missing or does not fit."""
     spec = scenario.spec
-    hosts, pools = fleet(scenario)
-    built = classes(scenario, pools)
     links = [_link(scenario, link) for link in spec.links.values()]
+    hosts, pools = fleet(scenario)
+    pools = decoding_together(scenario, pools, links)
+    built = classes(scenario, pools)
     stations = ([spec.router] if spec.router else []) + list(spec.verifiers.values())
     names = (["router"] if spec.router else []) + list(spec.verifiers)
     plans = [_station(scenario, name, station) for name, station in zip(names, stations, strict=True)]
+    grids = {place: _grid(scenario, place) for place in spec.grid}
     plan = Plan(
         pools=tuple(pool.plan for pool in pools),
         replicas=tuple(len(pool.homes) for pool in pools),
@@ -82,6 +94,9 @@ def build(scenario: Scenario) -> System:
         refresh_s=spec.telemetry.refresh_s,
         delay_s=spec.telemetry.delay_s,
         horizon_s=spec.run.duration_s,
+        carbon_g_per_j={place: grid.with_building for place, grid in grids.items()},
+        feedback=feedback(scenario, Prices(tuple(pools), {host.name: host for host in hosts}), built),
+        gauges=gauges(spec.seed, hosts, pools, built),
     )
     return System(
         scenario,
@@ -92,7 +107,7 @@ def build(scenario: Scenario) -> System:
         tuple(built),
         tuple(links),
         tuple(stations),
-        {place: _grid(scenario, place) for place in spec.grid},
+        grids,
     )
 
 

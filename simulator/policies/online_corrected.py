@@ -1,0 +1,216 @@
+"""Routers that begin with what the train split says and are corrected by what comes back: MixLLM, PILOT."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from simulator.learning.core import EncoderPart, EstimatorPart
+from simulator.learning.features import Usual
+from simulator.learning.neighbours import Knn
+from simulator.policies.choice import Currency, expected_cost, relative
+from simulator.policies.core import (
+    Ask,
+    Call,
+    Decision,
+    Drop,
+    Feedback,
+    FleetView,
+    Floats,
+    Needs,
+    Policy,
+    Query,
+    RouterCost,
+    Setting,
+)
+from simulator.policies.online_arms import LinearArms, features
+
+STEEPEST = 30.0  # e to more than this is as bad as anything
+
+
+class Corrected:
+    """Expected quality: an estimate made before the run, plus a linear model of its error, learned as answers come."""
+
+    def __init__(self, setting: Setting, prior: Floats, x: Floats, ridge: float) -> None:
+        self.prior = prior
+        self.x = x
+        self.arms = LinearArms(prior.shape[1], x.shape[1], ridge)
+        self.number = {pool: arm for arm, pool in enumerate(setting.pools)}
+
+    def quality(self, query: int) -> Floats:
+        """Of each pool's answer, (pools,)."""
+        expected: Floats = self.prior[query] + self.arms.means(self.x[query])
+        return expected
+
+    def doubt(self, query: int) -> Floats:
+        """sqrt(x' A^-1 x) of each pool."""
+        return self.arms.widths(self.x[query])
+
+    def learn(self, feedback: Feedback) -> None:
+        """By how much the estimate was wrong."""
+        arm = self.number.get(feedback.pool)
+        if arm is not None and not math.isnan(feedback.score):
+            query = feedback.query
+            self.arms.take(arm, self.x[query], feedback.score - float(self.prior[query, arm]))
+
+
+def corrected(setting: Setting, quality: EstimatorPart, context: EncoderPart, ridge: float) -> Corrected:
+    """The estimate of every query, not yet corrected; 0 where a class has no table."""
+    prior = np.nan_to_num(setting.asked.quality(quality))
+    return Corrected(setting, prior, features(setting, context), ridge)
+
+
+@dataclass(frozen=True)
+class MixLLM:
+    """argmax_M w/(w+1) quality - 1/(w+1) cost + alpha sqrt(x' A_M^-1 x) - beta e^(gamma (wait_M - patience_s)).
+
+    Quality and cost are predicted per query from the train split, quality corrected by what comes back; the wait is
+    that for the pool's first token with the calls outstanding now, so that a flooded pool is left alone until it is
+    not. `quality_weight` w is how much a unit of quality is worth in calls at the dearest pool. The form is the
+    paper's, the constants are assumed. Source: MixLLM, arXiv 2502.18482.
+    """
+
+    ROUTER: ClassVar = RouterCost(0.01, source="assumed: an encoder and a small model a pool")
+
+    quality_weight: float = 2.0
+    alpha: float = 0.01
+    beta: float = 0.1
+    gamma: float = 0.5
+    patience_s: float = 10.0
+    ridge: float = 1.0
+    quality: EstimatorPart = Knn()
+    context: EncoderPart = Usual()
+    currency: Currency = "usd"
+
+    @property
+    def needs(self) -> Needs:
+        """A train split, and what comes back."""
+        return Needs(train=True, feedback=True)
+
+    def prepare(self, setting: Setting) -> Policy:
+        """The learner of one replication, with its predictions."""
+        known = corrected(setting, self.quality, self.context, self.ridge)
+        return Mixes(self, setting.pools, known, relative(expected_cost(setting, self.quality, self.currency)))
+
+
+class Mixes:
+    """`MixLLM` with what it has learned so far."""
+
+    def __init__(self, rule: MixLLM, pools: tuple[str, ...], known: Corrected, cost: Floats) -> None:
+        self.rule = rule
+        self.pools = pools
+        self.known = known
+        self.cost = cost / (rule.quality_weight + 1.0)
+        self.share = rule.quality_weight / (rule.quality_weight + 1.0)
+        self.asks = [Ask((Call(pool, final=True),)) for pool in pools]
+        self.chosen: dict[int, int] = {}
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        """Ask the pool of the highest score."""
+        if query.asked:
+            return Drop(query.failure)
+        arm = self.chosen.get(query.id)
+        if arm is None:
+            rule, row = self.rule, query.id
+            worth = self.share * self.known.quality(row) - self.cost[row] + rule.alpha * self.known.doubt(row)
+            waits = [view.pools[pool].predicted_ttft_s(query.prompt_tok) for pool in self.pools]
+            crowded = [math.exp(min(rule.gamma * (wait_s - rule.patience_s), STEEPEST)) for wait_s in waits]
+            arm = self.chosen[row] = int((worth - rule.beta * np.array(crowded)).argmax())
+        return self.asks[arm]
+
+    def learn(self, feedback: Feedback) -> None:
+        """Correct the prediction of quality."""
+        self.known.learn(feedback)
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """The best pool by upper confidence among those whose quality is worth their cost at the budget left.
+
+    A pool may be asked if c_M <= q_M / ((U e / L)^z L / e), z the share of the budget that is spent, U and L the most
+    and the least quality per cost of any pool on the train split: all may at first, only the best value at last (the
+    threshold of online knapsacks); the cheapest where none may, within the budget or not. Budgets are per `window`
+    queries, and what one leaves passes to the next. Spending is expected prices, put right by what comes back.
+    Qualities are predicted from the train split and corrected by what comes back (the paper's prior is of preferences).
+    Source: PILOT, arXiv 2508.21141; the constants of the bandit are assumed.
+    """
+
+    ROUTER: ClassVar = RouterCost(0.065, source="PILOT, arXiv 2508.21141: 65 ms and more a query")
+
+    budget_per_query: float
+    currency: Currency = "usd"
+    window: int = 50
+    alpha: float = 0.1
+    ridge: float = 1.0
+    quality: EstimatorPart = Knn()
+    context: EncoderPart = Usual()
+
+    def __post_init__(self) -> None:
+        if not self.budget_per_query > 0.0 or self.window < 1:
+            raise ValueError("'budget_per_query' must be above 0, 'window' at least 1")
+
+    @property
+    def needs(self) -> Needs:
+        """A train split, and what comes back."""
+        return Needs(train=True, feedback=True)
+
+    def prepare(self, setting: Setting) -> Policy:
+        """The learner of one replication, with nothing spent."""
+        train = setting.train
+        assert train is not None
+        cost = {"usd": train.usd, "energy": train.energy_j, "time": train.time_s}[self.currency].mean(axis=0)
+        value = train.score.mean(axis=0)[cost > 0.0] / cost[cost > 0.0]
+        value = value[value > 0.0]
+        bounds = (float(value.min()), float(value.max())) if len(value) else (1.0, 1.0)
+        known = corrected(setting, self.quality, self.context, self.ridge)
+        return Paces(self, setting, known, expected_cost(setting, self.quality, self.currency), bounds)
+
+
+class Paces:
+    """`Pilot` with what it has learned and spent so far."""
+
+    def __init__(
+        self, rule: Pilot, setting: Setting, known: Corrected, cost: Floats, bounds: tuple[float, float]
+    ) -> None:
+        self.rule = rule
+        self.known = known
+        self.cost = cost
+        self.least, self.most = bounds
+        self.asks = [Ask((Call(pool, final=True),)) for pool in setting.pools]
+        self.chosen: dict[int, int] = {}
+        self.budget = self.spent = 0.0
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        """Ask the best of those that are worth it."""
+        if query.asked:
+            return Drop(query.failure)
+        arm = self.chosen.get(query.id)
+        if arm is None:
+            if len(self.chosen) % self.rule.window == 0:
+                self.budget += self.rule.window * self.rule.budget_per_query - self.spent
+                self.spent = 0.0
+            arm = self.chosen[query.id] = self._pick(query.id)
+            self.spent += float(self.cost[query.id, arm])
+        return self.asks[arm]
+
+    def _pick(self, row: int) -> int:
+        quality, cost = self.known.quality(row) + self.rule.alpha * self.known.doubt(row), self.cost[row]
+        spent = min(max(self.spent / self.budget, 0.0), 1.0) if self.budget > 0.0 else 1.0
+        asked = (
+            (self.most * math.e / self.least) ** spent * self.least / math.e
+        )  # quality that a unit of cost must bring
+        allowed = cost * asked <= quality
+        if not allowed.any():
+            return int(cost.argmin())
+        return int(np.where(allowed, quality, -np.inf).argmax())
+
+    def learn(self, feedback: Feedback) -> None:
+        """Correct the prediction of quality, and what was spent."""
+        self.known.learn(feedback)
+        arm = self.known.number.get(feedback.pool)
+        heard = {"usd": feedback.usd, "energy": feedback.energy_j, "time": math.nan}[self.rule.currency]
+        if arm is not None and not math.isnan(heard):
+            self.spent += heard - float(self.cost[feedback.query, arm])

@@ -1,0 +1,230 @@
+"""The choice of an instance, not only of a pool: model and engine at once, or one engine among equals."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from simulator.learning.core import EstimatorPart
+from simulator.learning.neighbours import Knn
+from simulator.policies.choice import Currency, expected_cost, relative
+from simulator.policies.core import (
+    Ask,
+    Call,
+    Decision,
+    Drop,
+    FleetView,
+    Needs,
+    Policy,
+    PoolView,
+    Query,
+    Reported,
+    RouterCost,
+    Setting,
+)
+from simulator.policies.least_loaded import among_or_all
+from simulator.policies.system_headroom import Objectives
+from simulator.spec.refs import PoolName
+
+SCORERS = ("queue", "kv", "prefix")
+
+
+class Instance(NamedTuple):
+    """One engine of a pool, and the tokens outstanding there; `replica` is -1 where the pool has one only."""
+
+    pool: int
+    replica: int
+    outstanding_tok: float
+
+
+def instances(pools: Sequence[str], query: Query, view: FleetView) -> list[Instance]:
+    """Every engine of the pools that have not been asked."""
+    found = []
+    for number, name in enumerate(pools):
+        if name not in query.asked:
+            loads = view.pools[name].outstanding_tok_by_replica
+            found += [Instance(number, i if len(loads) > 1 else -1, load) for i, load in enumerate(loads)]
+    return found
+
+
+@dataclass(frozen=True)
+class RouteBalance:
+    """argmax over instances of quality_weight q^ - latency_weight l^ - cost_weight c^, of those that pass the filters.
+
+    q^ and c^ are learned from the train split; l^ is the predicted time to the first token, its wait in proportion to
+    the instance's share of the tokens outstanding, plus the predicted time of the answer's tokens. l^ and c^ are
+    shares of the slowest and of the dearest pool's mean call. Filters: `ttft_s`, `tpot_s`, and `budget` a call in the
+    currency; where no pool passes, all do. Left out of the paper's: batches of queries in the order of their lengths,
+    and filters by distributions instead of means. The weights are assumed. Source: RouteBalance, arXiv 2606.17949.
+    """
+
+    ROUTER: ClassVar = RouterCost(0.005, source="assumed: a small encoder; RouteBalance scores in batches")
+
+    quality_weight: float = 1.0
+    latency_weight: float = 0.3
+    cost_weight: float = 0.3
+    ttft_s: float | None = None
+    tpot_s: float | None = None
+    budget: float | None = None
+    currency: Currency = "usd"
+    quality: EstimatorPart = Knn()
+
+    @property
+    def needs(self) -> Needs:
+        """What was learned."""
+        return Needs(train=True)
+
+    def prepare(self, setting: Setting) -> Policy:
+        """All of the score that does not depend on the load."""
+        asked = setting.asked
+        output_tok = asked.output_tok(self.quality)
+        cost = expected_cost(setting, self.quality, self.currency)
+        alone_s = asked.time_s(output_tok)
+        worth = self.quality_weight * np.nan_to_num(asked.quality(self.quality)) - self.cost_weight * relative(cost)
+        first_s = asked.time_s(np.ones_like(output_tok))
+        affordable = cost <= (math.inf if self.budget is None else self.budget)
+        columns = (matrix.tolist() for matrix in (worth, first_s, output_tok, affordable))
+        predicted = [
+            [Predicted(*of_pool) for of_pool in zip(*rows, strict=True)] for rows in zip(*columns, strict=True)
+        ]
+        per_s = self.latency_weight / float(alone_s.mean(axis=0).max())
+        return Balances(setting.pools, predicted, per_s, Objectives(self.ttft_s, self.tpot_s))
+
+
+class Predicted(NamedTuple):
+    """What was predicted of a query's call at a pool before the run: `worth` is all of its score but latency."""
+
+    worth: float
+    first_s: float
+    output_tok: float
+    is_affordable: bool
+
+
+@dataclass(frozen=True)
+class Balances:
+    """`RouteBalance` with what was predicted, (queries, pools); `per_s` is what a second costs."""
+
+    pools: tuple[str, ...]
+    predicted: list[list[Predicted]]
+    per_s: float
+    objectives: Objectives
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        """Ask the best instance of the pools not asked yet; of all these where none passes the filters."""
+        best, choice, best_passes = -math.inf, Call(""), False
+        for name, predicted in zip(self.pools, self.predicted[query.id], strict=True):
+            if name in query.asked:
+                continue
+            pool = view.pools[name]
+            ttft_s, tpot_s = pool.predicted_ttft_s(query.prompt_tok), pool.predicted_tpot_s
+            passes = predicted.is_affordable and self.objectives.are_kept(ttft_s, tpot_s)
+            if best_passes and not passes:
+                continue
+            wait_s = max(ttft_s - predicted.first_s, 0.0)
+            sure = predicted.worth - self.per_s * (predicted.first_s + tpot_s * predicted.output_tok)
+            for replica, share in _shares(pool):
+                score = sure - self.per_s * wait_s * share
+                if score > best or passes > best_passes:
+                    best, choice, best_passes = score, Call(name, replica=replica, final=True), passes
+        return Ask((choice,)) if choice.pool else Drop(query.failure)
+
+
+def _shares(pool: PoolView) -> list[tuple[int, float]]:
+    """Each engine of a pool, and how much is outstanding there against the mean; -1 where there is only one."""
+    loads = pool.outstanding_tok_by_replica
+    if len(loads) == 1:
+        return [(-1, 1.0)]
+    mean = sum(loads) / len(loads)
+    return [(i, load / mean if mean > 0.0 else 1.0) for i, load in enumerate(loads)]
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """Filter, then a weighted sum of scorers in [0, 1], then the highest; equals at random: an inference gateway.
+
+    Filters: pools that report more than `most_waiting` calls a replica or more than `most_kv_used` of their cache are
+    left out, unless all are. Scorers: `queue`, 1 for the instance with the fewest tokens outstanding, 0 for that with
+    the most; `kv`, what its pool reports as free; `prefix`, 1 where the query's prefix has been sent before (of the
+    last `remembered` prefixes of each). The reports are as old as the scenario's telemetry. Source: the Gateway API
+    inference extension and llm-d, whose defaults for weights (3 prefix, 2 queue, 2 cache) and saturation (5 calls,
+    0.8) these are.
+    """
+
+    ROUTER: ClassVar = RouterCost(0.001, source="assumed: a look-up")
+
+    among: tuple[PoolName, ...] = ()
+    weights: dict[str, float] = field(default_factory=lambda: dict(zip(SCORERS, (2.0, 2.0, 3.0), strict=True)))
+    most_waiting: float = 5.0
+    most_kv_used: float = 0.8
+    remembered: int = 1000
+
+    def __post_init__(self) -> None:
+        strange = [name for name in self.weights if name not in SCORERS]
+        if strange:
+            raise ValueError(f"no scorer {strange[0]!r}; there are queue, kv and prefix")
+
+    def prepare(self, setting: Setting) -> Policy:
+        """The gateway of one replication, with no prefix seen."""
+        return Gates(self, setting, among_or_all(setting, self.among))
+
+
+class Gates:
+    """`Gateway` with the prefixes that it has sent."""
+
+    def __init__(self, rule: Gateway, setting: Setting, pools: tuple[str, ...]) -> None:
+        self.rule = rule
+        self.uniform = setting.uniform
+        self.pools = pools
+        self.sent: dict[tuple[int, int], OrderedDict[str, None]] = {}
+        self.decided: dict[tuple[int, int], Decision] = {}
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        """Ask the instance of the highest score; remember what it was sent, once."""
+        stage = (query.id, len(query.asked))
+        if stage not in self.decided:
+            self.decided[stage] = self._decide(query, view)
+        return self.decided[stage]
+
+    def _decide(self, query: Query, view: FleetView) -> Decision:
+        found = instances(self.pools, query, view)
+        if not found:
+            return Drop(query.failure)
+        reports = {pool: view.pools[self.pools[pool]].reported for pool in {each.pool for each in found}}
+        free = {pool for pool, said in reports.items() if self._is_free(said, view.pools[self.pools[pool]].replicas)}
+        among = [each for each in found if each.pool in free or not free]
+        scores = self._scores(among, query.cls.prefix, reports)
+        best = max(scores)
+        equals = [each for each, score in zip(among, scores, strict=True) if score >= best - 1e-12]
+        choice = equals[int(self.uniform("policy", query.id, len(query.asked)) * len(equals))]
+        if query.cls.prefix is not None:
+            self._remember((choice.pool, choice.replica), query.cls.prefix)
+        return Ask((Call(self.pools[choice.pool], replica=choice.replica, final=True),))
+
+    def _is_free(self, said: Reported, replicas: int) -> bool:
+        waiting = said.waiting_calls / replicas
+        return waiting <= self.rule.most_waiting and said.kv_used_frac <= self.rule.most_kv_used
+
+    def _scores(self, among: list[Instance], prefix: str | None, reports: Mapping[int, Reported]) -> list[float]:
+        queue, kv, hit = (self.rule.weights.get(name, 0.0) for name in SCORERS)
+        loads = [each.outstanding_tok for each in among]
+        most, span = max(loads), max(loads) - min(loads)
+        found = []
+        for each in among:
+            score = queue * ((most - each.outstanding_tok) / span if span > 0.0 else 1.0)
+            score += kv * (1.0 - reports[each.pool].kv_used_frac)
+            if prefix is not None and prefix in self.sent.get((each.pool, each.replica), ()):
+                score += hit
+            found.append(score)
+        return found
+
+    def _remember(self, instance: tuple[int, int], prefix: str) -> None:
+        sent = self.sent.setdefault(instance, OrderedDict())
+        sent[prefix] = None
+        sent.move_to_end(prefix)
+        if len(sent) > self.rule.remembered:
+            sent.popitem(last=False)
