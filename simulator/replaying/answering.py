@@ -7,13 +7,16 @@ from itertools import count
 from math import inf
 from typing import NamedTuple
 
+from simulator.engine import asks
+from simulator.engine.asks import PolicyError
 from simulator.engine.build import System
-from simulator.engine.calls import PolicyError
+from simulator.engine.clock import ATTEMPTS
 from simulator.engine.job import Job
 from simulator.engine.life import Life
+from simulator.engine.plan import JudgePlan, StationPlan
 from simulator.engine.pool import PoolPlan, Uniform
 from simulator.policies.core import Call
-from simulator.replaying.idle import NOWHERE, Cost, Idle, idle_ways
+from simulator.replaying.idle import NOWHERE, Cost, Idle, Taken, idle_ways
 from simulator.workload.traffic import World
 
 
@@ -45,6 +48,7 @@ class Answering:
     def __init__(self, system: System, world: World, uniform: Uniform) -> None:
         self.system = system
         self.plan = system.plan
+        self.uniform = uniform
         self.idle = Idle(system, world, uniform)
         self.way = idle_ways(system)
         self.numbers = dict(system.plan.pool_index())
@@ -75,37 +79,64 @@ class Answering:
         if number is None:
             raise PolicyError(f"asks {call.pool!r}; there are {', '.join(self.numbers)}")
         is_pool = number < len(self.plan.pools)
-        if is_pool == (call.kind == "verify") or not (is_pool or life.answers):
+        if is_pool == (call.kind == "verify") or not (is_pool or asks.newest(life)) or (call.final and not is_pool):
             what = f"makes a {call.kind!r} call to {call.pool!r}"
             raise PolicyError(f"{what}: verifiers verify, after an answer")
+        if call.samples < 1:
+            raise PolicyError(f"asks {call.pool!r} for {call.samples} samples")
+        verifier = None if is_pool else self.plan.verifiers[number - len(self.plan.pools)]
+        judge = verifier if isinstance(verifier, JudgePlan) else None
         if call.kind == "answer" and any(answer.kind == "answer" for answer, _ in life.answers):
             flight.escalated = True
+        first: Taken | None = None
         for _ in range(call.samples):
-            prompt, output = self._lengths(life, number, call) if is_pool else (0, 0)
-            job = Job(next(self.order), life, call, number, now, prompt, output)
+            job = self._job(life, call, number if judge is None else judge.pool, judge, now)
             life.calls += 1
             life.flying.append(job)
             life.query.asked += (call.pool,)
-            air = self._visit(job, now) if not is_pool else self._served(job, now)
+            if isinstance(verifier, StationPlan):
+                air = self._visit(job, verifier, now)
+            else:
+                air = self._served(job, now, first)
+                first = first or self.idle.taken(job)
             patience_s = life.cls.call_timeout_s
             if patience_s is not None and air.at_s > now + patience_s:
                 air = air._replace(at_s=now + patience_s, failure="timeout")
             heappush(flight.air, air)
 
-    def _lengths(self, life: Life, pool: int, call: Call) -> tuple[int, int]:
+    def _job(self, life: Life, call: Call, pool: int, judge: JudgePlan | None, now: float) -> Job:
+        """One call, or one sample of it."""
+        sample, prompt, output = -1, 0, 0
+        if pool < len(self.plan.pools):
+            prompt, output = self._lengths(life, pool)
+            if call.kind == "answer":
+                sample = asks.answers_asked(life, call.pool)
+                output = asks.sampled_tok(life, pool, sample, output) if life.cls.samples else output
+            else:
+                prompt += asks.read_tok(life, call, judge)
+                output = output if judge is None else judge.output_tok
+        job = Job(next(self.order), life, call, pool, now, prompt, output)
+        job.sample = sample
+        if judge is not None:
+            job.vote = asks.vote(judge, life, job.order % ATTEMPTS, self.uniform)
+        return job
+
+    def _lengths(self, life: Life, pool: int) -> tuple[int, int]:
         prompt, output = self.idle.lengths(pool, life.row)
         given = life.cls.prompt_tok[pool] is not None and life.item >= 0
         return prompt if given else life.query.prompt_tok, output
 
-    def _visit(self, job: Job, now: float) -> Air:
+    def _visit(self, job: Job, station: StationPlan, now: float) -> Air:
         """A verifier looks at the newest answer."""
-        number = job.pool - len(self.plan.pools)
-        station = self.plan.verifiers[number]
-        watts = self.system.stations[number + (self.plan.router is not None)].active_w
+        number = next(i for i, plan in enumerate(self.plan.stations) if plan is station)
+        watts = self.system.stations[number].active_w
         return Air(now + station.time_s, job.order, job, cost=Cost(0.0, watts * station.time_s))
 
-    def _served(self, job: Job, now: float) -> Air:
-        """A pool answers; its answer comes back as it streams, and the rest of it after."""
+    def _served(self, job: Job, now: float, first: Taken | None) -> Air:
+        """A pool answers; its answer comes back as it streams, and the rest of it after.
+
+        `first` is the first sample of the same prompt: the others need not be sent and prefilled again.
+        """
         life, plan = job.life, self.plan.pools[job.pool]
         place, request_s = plan.facts.place, 0.0
         up = down = NOWHERE
@@ -118,12 +149,13 @@ class Answering:
             blocks = inf if plan.limits.kv_tok is None else plan.limits.kv_tok // plan.limits.block_tok
             if job.prompt_tok + job.output_tok - 1 > blocks * plan.limits.block_tok:
                 return Air(at_s + request_s + down.delay_s, job.order, job, "too-long")
-        taken = self.idle.taken(job)
-        streams = job.output_tok > 1 and (job.call.final or life.cls.at_once)
+        taken = self.idle.taken(job) if first is None else self.idle.further(job, first)
+        streams = job.output_tok > 1 and (job.call.final or life.cls.at_once) and job.call.kind != "verify"
         per_tok = life.cls.bytes_per_tok
         rest = (job.output_tok - streams) * per_tok
         if streams and place != life.place:
             rest -= max(min(rest - per_tok, (taken.last_s - taken.first_s) * down.bytes_per_s), 0.0)
         at_s += request_s + taken.last_s + down.delay_s + down.s_per_byte * rest
-        carried_j = up.j_per_byte * asked_bytes + down.j_per_byte * job.output_tok * per_tok
+        sent_bytes = asked_bytes if first is None else 0.0
+        carried_j = up.j_per_byte * sent_bytes + down.j_per_byte * job.output_tok * per_tok
         return Air(at_s, job.order, job, cost=taken.cost.plus(Cost(0.0, carried_j)))

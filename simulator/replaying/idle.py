@@ -71,9 +71,27 @@ class Idle:
         row = job.life.row
         if job.prompt_tok == prompts[row] and job.output_tok == outputs[row]:
             return usual[row]
-        key = (job.pool, job.prompt_tok, job.output_tok)
+        return self._other(job.pool, job.prompt_tok, job.output_tok)
+
+    def further(self, job: Job, first: Taken) -> Taken:
+        """What one more sample of a prompt takes beside the `first`: its decoding, alone; of an API, its output.
+
+        Samples that decode together read the weights once: errs to high energy. A recorded price is paid whole.
+        """
+        own, built = self.taken(job), self.system.pools[job.pool]
+        last_s = first.first_s + own.last_s - own.first_s
+        if built.hosted is None:
+            prefill = self._other(job.pool, job.prompt_tok, 1)
+            return Taken(first.first_s, last_s, own.cost.plus(prefill.cost.times(-1.0)))
+        if built.spec.price == "recorded":
+            return Taken(first.first_s, last_s, own.cost)
+        usd = built.hosted.price_out_usd_per_tok * job.output_tok
+        return Taken(first.first_s, last_s, own.cost._replace(usd=usd))
+
+    def _other(self, pool: int, prompt_tok: int, output_tok: int) -> Taken:
+        key = (pool, prompt_tok, output_tok)
         if key not in self._others:
-            (self._others[key],) = self._own(job.pool, np.array([job.prompt_tok]), np.array([job.output_tok]))
+            (self._others[key],) = self._own(pool, np.array([prompt_tok]), np.array([output_tok]))
         return self._others[key]
 
     def lengths(self, pool: int, row: int) -> tuple[int, int]:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from simulator.engine import asks
+from simulator.engine.asks import PolicyError
 from simulator.engine.build import System
-from simulator.engine.calls import PolicyError
 from simulator.engine.job import Job
 from simulator.engine.life import ABSTAINED, DROPPED, FATES, FINISHED, Life
 from simulator.engine.pool import PoolPlan
@@ -159,11 +160,12 @@ class _Replay:
         """What a call gives, as the policy sees it."""
         life = flight.life
         if job.call.kind == "verify":
-            score = next(answer.score for answer, _ in reversed(life.answers) if answer.kind != "verify")
-            return Answer(job.call.pool, "verify", score, 0, flight.now)
+            score = job.vote if job.pool < len(self.plan.pools) else asks.score_of(life)
+            return Answer(job.call.pool, "verify", score, job.output_tok, flight.now)
         scores = life.cls.confidence[job.pool] if life.item >= 0 else None
         score = nan if scores is None else scores[life.item]
-        return Answer(job.call.pool, job.call.kind, score, job.output_tok, flight.now)
+        group = asks.group_of(job) if life.item >= 0 else -1
+        return Answer(job.call.pool, job.call.kind, score, job.output_tok, flight.now, group)
 
     def _accepted(self, flight: Flight, answer: Answer) -> Job:
         for given, job in flight.life.answers:
@@ -195,7 +197,7 @@ class _Replay:
         pool = None
         if job is not None:
             pool, e2e_s = job.call.pool, flight.now - query.arrived_s
-            score, sure = self._score(job), self._answer(flight, job).score
+            score, sure = asks.truth_of(job), self._answer(flight, job).score
         self.query_rows.append(
             (
                 *(life.row, life.item, life.cls.facts.name, query.task, pool, FATES[fate], reason, score, sure),
@@ -207,18 +209,15 @@ class _Replay:
             told = Feedback(life.row, pool or "", score, job.output_tok, usd, energy_j, e2e_s, flight.now)
             self.policy.learn(told)
 
-    def _score(self, job: Job) -> float:
-        """How good an answer is: what no policy knows."""
-        cls = self.system.classes[int(self.world.cls[job.life.row])]
-        return nan if cls.table is None else float(cls.table.score[job.life.item, cls.columns[job.pool]])
-
     def _write(self, air: Air, fate: str, confidence: float) -> None:
         """A row of the calls."""
         job = air.job
-        right = self._score(job) if fate == "answered" and job.call.kind != "verify" else nan
+        pools = self.plan.pools
+        worked = pools[job.pool].facts.name if job.pool < len(pools) else job.call.pool
+        right = asks.truth_of(job) if fate == "answered" and job.call.kind != "verify" else nan
         self.call_rows.append(
             (
-                *(job.life.row, job.call.pool, job.call.kind, fate, job.asked_s, air.at_s),
+                *(job.life.row, worked, job.call.kind, fate, job.asked_s, air.at_s),
                 *(job.prompt_tok, job.output_tok, right, confidence, *air.cost),
             )
         )

@@ -32,7 +32,11 @@ POLICIES = (
     {"use": "system_policies:Hedge", "first": "large", "second": "api", "after_s": 0.25},
     {"use": "system_policies:Vote", "among": ["small", "large", "api"], "enough": 1},
     {"use": "system_policies:Patient", "pool": "small", "pause_s": 0.5},
+    {"use": "cascade", "order": ["small", "api"], "accept": 0.6, "verifier": "reader"},
+    {"use": "system_policies:BestOf", "pool": "api", "samples": 3},
+    {"use": "system_policies:Refine", "pool": "small", "editor": "api"},
 )
+READER = {"pool": "large", "prompt_tok": 7, "output_tok": 3, "right": 0.8, "wrong": 0.3}
 WORKLOADS: dict[str, Scenario] = {
     "own lengths": chat(origin="home", **FAR),
     "lengths of the table": chat(origin="home", items=items("table"), show="at-once", payload_bytes=2000.0, **FAR),
@@ -50,7 +54,7 @@ def question(policy: Scenario, workload: str, **more: object) -> Scenario:
         FLEET,
         workload={"chat": WORKLOADS[workload]},
         links={"line": {"between": ["home", "site"], "profile": "wire", "sharing": "per_user"}},
-        verifiers={"judge": {"time_s": 0.05, "active_w": 20}},
+        verifiers={"judge": {"time_s": 0.05, "active_w": 20}, "reader": READER},
         **more,
     )
 
@@ -85,6 +89,20 @@ def test_hosted_calls_cost_and_draw_what_they_do_in_a_run(folder: Path):
     np.testing.assert_allclose(ours.queries["cost_usd"], theirs.queries["cost_usd"], rtol=1e-9)
     no_links = built(question({"use": "always", "pool": "api"}, "lengths of the table") | {"name": "near"}, folder)
     assert (replay(no_links).calls["energy_j"] >= J_PER_TOK * ours.calls["output_tok"] - 1e-9).all()
+
+
+def test_samples_of_a_prompt_cost_what_they_do_in_a_run(folder: Path):
+    system = built(question({"use": "system_policies:BestOf", "pool": "api", "samples": 3}, "own lengths"), folder)
+    ours, theirs = replay(system).queries, run(system).tables.queries
+    np.testing.assert_allclose(ours["cost_usd"], theirs["cost_usd"], rtol=1e-9)
+
+
+def test_a_sample_that_is_decoded_alone_is_read_no_second_time(folder: Path):
+    policies = [{"use": "system_policies:BestOf", "pool": "small", "samples": n} for n in (1, 3)]
+    one, three = (replay(built(question(policy, "own lengths"), folder)).calls for policy in policies)
+    three = three.sort_values(["query", "flop"]).groupby("query").agg(["first", "last"])
+    np.testing.assert_allclose(three["flop", "last"], one.set_index("query")["flop"].sort_index())
+    assert (three["flop", "first"] < three["flop", "last"]).all()
 
 
 def test_own_machines_draw_what_a_run_says_while_they_work(folder: Path):
