@@ -89,13 +89,13 @@ class Answering:
         if call.kind == "answer" and any(answer.kind == "answer" for answer, _ in life.answers):
             flight.escalated = True
         first: Taken | None = None
-        for _ in range(call.samples):
+        for visit in range(call.samples):
             job = self._job(life, call, number if judge is None else judge.pool, judge, now)
             life.calls += 1
             life.flying.append(job)
             life.query.asked += (call.pool,)
             if isinstance(verifier, StationPlan):
-                air = self._visit(job, verifier, now)
+                air = self._visit(job, verifier, visit, now)
             else:
                 air = self._served(job, now, first)
                 first = first or self.idle.taken(job)
@@ -126,11 +126,16 @@ class Answering:
         given = life.cls.prompt_tok[pool] is not None and life.item >= 0
         return prompt if given else life.query.prompt_tok, output
 
-    def _visit(self, job: Job, station: StationPlan, now: float) -> Air:
-        """A verifier looks at the newest answer."""
+    def _visit(self, job: Job, station: StationPlan, visit: int, now: float) -> Air:
+        """A verifier looks at the newest answer, after so many visits of the same call."""
         number = next(i for i, plan in enumerate(self.plan.stations) if plan is station)
         watts = self.system.stations[number].active_w
-        return Air(now + station.time_s, job.order, job, cost=Cost(0.0, watts * station.time_s))
+        return Air(
+            now + station.time_s * (visit // station.servers + 1),
+            job.order,
+            job,
+            cost=Cost(0.0, watts * station.time_s),
+        )
 
     def _served(self, job: Job, now: float, first: Taken | None) -> Air:
         """A pool answers; its answer comes back as it streams, and the rest of it after.
