@@ -116,7 +116,7 @@ class _Asked:
         return self._drawn(4)[:, 0]
 
     def usd(self, output_tok: Floats) -> Floats:
-        return output_tok * (1.0 + np.arange(self.pools))
+        return output_tok * 1e-6 * (1.0 + np.arange(self.pools))
 
     energy_j = time_s = usd
 

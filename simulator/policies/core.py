@@ -83,7 +83,8 @@ class ClassFacts:
 class Query:
     """What a user asks, as a router sees it: read-only to policies; the engine appends to `outcomes` and `asked`."""
 
-    __slots__ = ("arrived_s", "asked", "cls", "id", "outcomes", "prompt_tok", "task")
+    # "__weakref__": what a policy remembers of a query goes when the query does
+    __slots__ = ("__weakref__", "arrived_s", "asked", "cls", "id", "outcomes", "prompt_tok", "task")
 
     def __init__(self, id: int, cls: ClassFacts, task: str | None, prompt_tok: int, arrived_s: float) -> None:
         self.id = id

@@ -93,7 +93,7 @@ class Answering:
         verifier = None if is_pool else self.plan.verifiers[number - len(self.plan.pools)]
         if isinstance(verifier, StationPlan):
             jobs = [self._made(life, call, number, -1, (0, 0), now) for _ in range(call.samples)]
-            air = [self._visit(job, verifier, now) for job in jobs]
+            air = [self._visit(job, verifier, visit, now) for visit, job in enumerate(jobs)]
         else:
             pool = number if verifier is None else verifier.pool
             jobs = [self._made(life, call, pool, *asked, now) for asked in self._asked(life, call, pool, verifier)]
@@ -128,9 +128,10 @@ class Answering:
             return [(k, (prompt, output)) for k in samples]
         return [(k, (prompt, asks.sampled_tok(life, pool, k, output))) for k in samples]
 
-    def _visit(self, job: Job, station: StationPlan, now: float) -> Air:
-        """A verifier looks at the newest answer."""
-        return Air(now + station.time_s, job.order, job, cost=Cost(0.0, self.watts[station.name] * station.time_s))
+    def _visit(self, job: Job, station: StationPlan, visit: int, now: float) -> Air:
+        """A verifier looks at the newest answer, after so many visits of the same call."""
+        done_s = now + station.time_s * (visit // station.servers + 1)
+        return Air(done_s, job.order, job, cost=Cost(0.0, self.watts[station.name] * station.time_s))
 
     def _served(self, jobs: list[Job], now: float) -> list[Air]:
         """A pool answers, in samples of one prompt; each comes back as it streams, and the rest of it after."""
