@@ -55,6 +55,16 @@ def group_of(job: Job) -> int:
     return -1 if groups is None else groups[life.item]
 
 
+def confidence_of(job: Job) -> float:
+    """The score that a policy sees of an answer: the sample's own where it is recorded; NaN where none is."""
+    cls, item = job.life.cls, job.life.item
+    samples = cls.samples[job.pool] if cls.samples and job.sample >= 0 else None
+    if samples is not None and samples.confidence is not None:
+        return samples.confidence[item][job.sample]
+    scores = cls.confidence[job.pool]
+    return nan if scores is None else scores[item]
+
+
 def read_tok(life: Life, call: Call, judge: JudgePlan | None) -> int:
     """Tokens that are read beside the query's prompt: the newest answer, and a judge's instruction."""
     draft = newest(life)

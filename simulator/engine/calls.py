@@ -109,7 +109,8 @@ class Calls:
         if cls.samples and sample >= 0:
             output = asks.sampled_tok(life, number, sample, output)
         job = Job(self.count, life, call, number, now, prompt, output)
-        job.sample = sample
+        if sample:
+            job.sample = sample
         self.count += 1
         life.calls += 1
         life.flying.append(job)
@@ -257,6 +258,8 @@ class Calls:
                 score = scores[item]
             if cls.group or cls.samples:
                 group = asks.group_of(job)
+            if cls.samples:
+                score = asks.confidence_of(job)
         self._outcome(job, Answer(job.call.pool, job.call.kind, score, job.output_tok, now, group), now)
 
     def _heard_of(self, job: Job) -> None:

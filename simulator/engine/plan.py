@@ -20,12 +20,13 @@ Seconds = float
 class SamplesPlan:
     """Several answers of a pool's model: lists by item, then by sample, all that are recorded.
 
-    `output_tok` None: lengths are the workload's.
+    `output_tok` None: lengths are the workload's. `confidence` None: that of the item is all samples'.
     """
 
     score: list[list[float]]
     group: list[list[int]]
     output_tok: list[list[int]] | None
+    confidence: list[list[float]] | None = None
 
 
 @dataclass(frozen=True, eq=False)

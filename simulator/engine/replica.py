@@ -294,7 +294,8 @@ class Replica:
             if context + seqs * (self.block_tok - 1) > free and self.running.kv_tok() > free:
                 break
             queue.popleft()
-            queue = queue or waiting
+            if queue is not waiting and not queue:
+                queue = waiting
             job.reserved_tok = need
             self.reserved_tok += need
             self._admitted(job, start_s)
@@ -306,8 +307,10 @@ class Replica:
                 room -= take
                 chunks.append((job, take))
                 chunk += take
-                past += done
-                pairs += take * (done + take / 2)
+                pairs += take * take / 2
+                if done:  # of forks
+                    past += done
+                    pairs += take * done
         self.chunks, self.joined = chunks, joined
         if not chunks:
             return FOREVER, 0, 0, 0.0

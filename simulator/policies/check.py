@@ -20,6 +20,7 @@ from simulator.policies.core import (
     Finish,
     Floats,
     Ints,
+    Label,
     Outcome,
     Policy,
     Prepared,
@@ -99,6 +100,9 @@ class _Asked:
     def quality(self, estimator: Estimator) -> Floats:
         return self._drawn(1)
 
+    def labelled(self, estimator: Estimator, label: Label) -> Floats:
+        return label.of(self._drawn(1)[:, :, None])
+
     def output_tok(self, estimator: Estimator) -> Floats:
         return 1.0 + np.floor(100 * self._drawn(2))
 
@@ -131,6 +135,8 @@ class _Asked:
             self.task,
             self.tasks,
             self.quality,
+            self.labelled,
+            lambda estimator: (priced, priced, priced),
         )
 
 
@@ -163,6 +169,8 @@ def setting(pools: Sequence[str]) -> Setting:
         uniform=uniform,
         usd_per_call=prices,
         energy_j_per_call=prices,
+        time_s_per_call=prices,
+        params={pool: 1e9 * price for pool, price in prices.items()},
         asked=asked,
         train=asked.train(),
         truth=lambda query, pool: float((query + len(pool)) % 2),

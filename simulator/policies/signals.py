@@ -181,14 +181,15 @@ def calibration(train: Train, pool: int) -> Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """The newest answer and P(right) by its pool's curve."""
+    """The newest answer and P(right) by its pool's curve; NaN where it has none."""
 
     curves: Mapping[str, Calibration]
 
     def __call__(self, query: Query, answers: Sequence[Answer]) -> Reading:
         """Reads the score."""
         answer = answers[-1]
-        return Reading(answer, self.curves[answer.pool].at(answer.score))
+        curve = self.curves.get(answer.pool)
+        return Reading(answer, math.nan if curve is None else curve.at(answer.score))
 
 
 def calibrated(setting: Setting, pools: Sequence[str]) -> Calibrated:
@@ -203,6 +204,14 @@ def calibrated(setting: Setting, pools: Sequence[str]) -> Calibrated:
         except ValueError as error:
             raise ValueError(f"{pool!r}: {error}") from None
     return Calibrated(curves)
+
+
+def measured(setting: Setting) -> tuple[str, ...]:
+    """Pools whose answers have a confidence in the train split."""
+    if setting.train is None:
+        return ()
+    known = ~np.isnan(setting.train.confidence).all(axis=0)
+    return tuple(pool for pool, is_known in zip(setting.pools, known, strict=True) if is_known)
 
 
 def signal(name: SignalName, setting: Setting, pools: Sequence[str]) -> Signal:

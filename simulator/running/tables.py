@@ -63,7 +63,7 @@ def _words(codes: NDArray[Any], logs: Logs) -> pd.Categorical:
 
 
 def _outcomes(system: System, world: World, log: Columns, answered: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Score and confidence of answers, NaN where there is no table; the score is the sample's where it is recorded."""
+    """Score and confidence of answers, NaN where there is no table; the sample's own where they are recorded."""
     pool, query = log["pool"], log["query"]
     score, confidence = np.full(len(pool), np.nan), np.full(len(pool), np.nan)
     for number, cls in enumerate(system.classes):
@@ -78,6 +78,11 @@ def _outcomes(system: System, world: World, log: Columns, answered: NDArray[np.b
             rows, item, column = rows[sampled], item[sampled], column[sampled]
             assert cls.table.samples is not None
             score[rows] = cls.table.samples.score[item, column, log["sample"][rows]]
+            if cls.table.samples.confidence is not None:
+                told = np.array([each is not None and each.confidence is not None for each in cls.plan.samples])
+                own = told[pool[rows]]
+                rows, item, column = rows[own], item[own], column[own]
+                confidence[rows] = cls.table.samples.confidence[item, column, log["sample"][rows]]
     return score, confidence
 
 

@@ -103,6 +103,8 @@ def train(score: Any, confidence: Any, usd: Any = None, quality: Any = None, out
         task=0 * items,
         tasks=("sums",),
         quality=lambda estimator: np.full(score.shape, 0.5) if quality is None else np.array(quality, float),
+        labelled=lambda estimator, label: label(score),
+        expected_cost=lambda estimator: (usd, usd, usd),
     )
     return replace(check.setting(POOLS), train=told)
 

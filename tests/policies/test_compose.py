@@ -104,7 +104,11 @@ def test_held_policies_take_turns(policy: Any, told: Any, steps: list[Any]) -> N
             {"small": [FAILS], "middle": [said(0.9, 5)], "large": [said(0.3, 4)]},
             [*POOLS, ("middle", 0.9)],
         ),
-        ({"use": "best-of-n", "pool": "small", "n": 3}, {"small": [0.1, 0.7, 0.3]}, ["smallx3", ("small", 0.7)]),
+        (
+            {"use": "best-of-n", "pool": "small", "n": 3, "by": "score"},
+            {"small": [0.1, 0.7, 0.3]},
+            ["smallx3", ("small", 0.7)],
+        ),
         (
             {"use": "best-of-n", "pool": "small", "n": 3, "by": "votes"},
             {"small": [said(0.1, 3), said(0.7, 2), said(0.3, 3)]},

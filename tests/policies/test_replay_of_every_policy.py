@@ -10,25 +10,25 @@ import pytest
 from policy_world import EXAMPLES, made, scenario, write_yaml
 
 from simulator import build, load, run
+from simulator.policies.core import held
 from simulator.policies.rounds import Together
 from simulator.replaying import replay
 
 ALL = [(name, example) for name, examples in EXAMPLES.items() for example in examples]
-FAR = {"use": "constant", "rate_per_s": 0.01}
 
 
 @pytest.mark.parametrize(("name", "example"), ALL, ids=[f"{name}-{i}" for i, (name, _) in enumerate(ALL)])
 def test_it_decides_as_in_a_run_without_load(name: str, example: dict[str, Any], folder: Path):
     path = folder / "replayed.yaml"
-    own_fleet = isinstance(made(example), Together)
-    question = scenario(example, queries=30, own_fleet=own_fleet)
-    question["workload"]["exam"]["arrivals"] = FAR
-    write_yaml(path, question)
+    own_fleet = any(True for _ in held(made(example), Together))
+    asked = scenario(example, queries=30, own_fleet=own_fleet)
+    asked["workload"]["exam"]["arrivals"] = {"use": "constant", "rate_per_s": 0.01}
+    write_yaml(path, asked)
     system = build(load(path))
     ours, theirs = replay(system).queries, run(system).tables.queries
     for column in ("pool", "fate", "reason", "score", "calls", "escalated"):
         one, two = (table[column].astype(object).where(table[column].notna(), None) for table in (ours, theirs))
         assert [each or None for each in one] == [each or None for each in two], column
     np.testing.assert_allclose(ours["e2e_s"], theirs["e2e_s"], rtol=0.01)
-    if not own_fleet:  # whose rent is no query's in a run
+    if not own_fleet:  # whose rent a run pays for all of its time
         np.testing.assert_allclose(ours["cost_usd"], theirs["cost_usd"], rtol=1e-6)

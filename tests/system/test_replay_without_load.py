@@ -35,6 +35,7 @@ POLICIES = (
     {"use": "cascade", "order": ["small", "api"], "accept": 0.6, "verifier": "reader"},
     {"use": "system_policies:BestOf", "pool": "api", "samples": 3},
     {"use": "system_policies:Refine", "pool": "small", "editor": "api"},
+    {"use": "replay_policies:Several", "pool": "small", "samples": 3, "times": 2},
 )
 READER = {"pool": "large", "prompt_tok": 7, "output_tok": 3, "right": 0.8, "wrong": 0.3}
 WORKLOADS: dict[str, Scenario] = {
@@ -59,7 +60,7 @@ def question(policy: Scenario, workload: str, **more: object) -> Scenario:
     )
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy["use"].partition(":")[2] or policy["use"])
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: "-".join(map(str, policy.values())))
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_it_is_the_engine_where_no_query_meets_another(policy: Scenario, workload: str, folder: Path):
     system = built(question(policy, workload), folder)
@@ -97,17 +98,11 @@ def test_samples_of_a_prompt_cost_what_they_do_in_a_run(folder: Path):
     np.testing.assert_allclose(ours["cost_usd"], theirs["cost_usd"], rtol=1e-9)
 
 
-def test_a_sample_that_is_decoded_alone_is_read_no_second_time(folder: Path):
-    policies = [{"use": "system_policies:BestOf", "pool": "small", "samples": n} for n in (1, 3)]
-    one, three = (replay(built(question(policy, "own lengths"), folder)).calls for policy in policies)
-    three = three.sort_values(["query", "flop"]).groupby("query").agg(["first", "last"])
-    np.testing.assert_allclose(three["flop", "last"], one.set_index("query")["flop"].sort_index())
-    assert (three["flop", "first"] < three["flop", "last"]).all()
-
-
-def test_own_machines_draw_what_a_run_says_while_they_work(folder: Path):
+@pytest.mark.parametrize("samples", [1, 4])
+def test_own_machines_draw_what_a_run_says_while_they_work(samples: int, folder: Path):
     """The engine's joules of calls, less the rest between them: what is above idle, and idle watts for their time."""
-    system = built(question({"use": "always", "pool": "small"}, "own lengths"), folder)
+    several = {"use": "replay_policies:Several", "pool": "small", "samples": samples}
+    system = built(question(several, "own lengths"), folder)
     ours = replay(system).calls
     ledger = run(system).tables.ledger
     busy = ledger[(ledger["pool"] == "small") & ledger["phase"].isin(["prefill", "decode"])]

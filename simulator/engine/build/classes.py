@@ -196,7 +196,10 @@ def _samples_of(table: QualityTable, samples: Samples, column: int, lengths: boo
         own = samples.output_tok[:, column]
         filled = np.where(np.isnan(own), table.output_tok[:, column, np.newaxis], own)
         output_tok = recorded(np.maximum(np.rint(filled), 1).astype(np.int64))
-    return SamplesPlan(recorded(score), recorded(samples.group[:, column]), output_tok)
+    confidence = None
+    if samples.confidence is not None and not np.isnan(samples.confidence[:, column]).all():
+        confidence = recorded(samples.confidence[:, column])
+    return SamplesPlan(recorded(score), recorded(samples.group[:, column]), output_tok, confidence)
 
 
 def _check_lengths(scenario: Scenario, name: str, plan: ClassPlan, pools: Sequence[Built], has_lengths: bool) -> None:
