@@ -206,12 +206,12 @@ def calibrated(setting: Setting, pools: Sequence[str]) -> Calibrated:
     return Calibrated(curves)
 
 
-def measured(setting: Setting) -> tuple[str, ...]:
-    """Pools whose answers have a confidence in the train split."""
-    if setting.train is None:
-        return ()
-    known = ~np.isnan(setting.train.confidence).all(axis=0)
-    return tuple(pool for pool, is_known in zip(setting.pools, known, strict=True) if is_known)
+def measured(train: Train, pools: Sequence[str]) -> tuple[str, ...]:
+    """Those of all `pools` whose answers have a confidence in the train split. ValueError where none has."""
+    found = tuple(pool for i, pool in enumerate(pools) if not np.isnan(train.confidence[:, i]).all())
+    if not found:
+        raise ValueError("the train split has no confidence of any pool's answers to calibrate by")
+    return found
 
 
 def signal(name: SignalName, setting: Setting, pools: Sequence[str]) -> Signal:

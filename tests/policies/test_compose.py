@@ -190,6 +190,16 @@ def test_the_same_rule_said_in_another_way_is_the_same_run(name: str, own_fleet:
         pd.testing.assert_frame_equal(first, second)
 
 
+def test_a_pipeline_calibrates_the_pools_that_have_a_confidence() -> None:
+    score = np.array([[0, 1, 1], [1, 1, 1]] * 30)
+    confidence = np.array([[0.2, np.nan, np.nan], [0.8, np.nan, np.nan]] * 30)
+    policy = {"use": "escalate", "first": SMALL, "signal": "calibrated", "accept": 0.5, "then": LARGE}
+    assert lead(made(policy), {"small": [0.8]}, train(score, confidence))[-1] == ("small", 0.8)
+    assert lead(made(policy), {"small": [0.2], "large": [1]}, train(score, confidence))[-1] == "large!"
+    with pytest.raises(ValueError, match="no confidence of any pool"):
+        lead(made(policy), {}, train(score, confidence * np.nan))
+
+
 def test_a_hedge_takes_the_first_answer_and_cancels_the_other(folder: Path) -> None:
     policy = {"use": "hedge", "first": "large", "second": "small", "after_s": 0.2}
     tables = simulated(scenario(policy, name="hedge"), folder).tables
