@@ -133,8 +133,10 @@ class Escalate:
 
     @property
     def needs(self) -> Needs:
-        """A train split to calibrate by."""
-        return Needs(train=self.verifier is None and self.signal == "calibrated")
+        """A verifier that can tell, of whatever pools; or a train split to calibrate by."""
+        if self.verifier is not None:
+            return Needs(verified={self.verifier: ()})
+        return Needs(train=self.signal == "calibrated")
 
     def prepare(self, setting: Setting) -> Policy:
         """The parts, for one replication."""
