@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-WIDTH = 160  # of tables that go into a file or a pipe
+WIDTH = 200  # of tables that go into a file or a pipe
 
 
 def replay(

@@ -35,13 +35,16 @@ PUBLISHED: Mapping[tuple[str, str, str, float], tuple[str, ...]] = {
 def rows() -> Iterator[Row]:
     """Each chain at its threshold."""
     fleets: dict[str, Idle] = {}
+    furthest = 0.0
     for (table, split, chain, accept), published in PUBLISHED.items():
         sets = (f"workload.questions.items.table=llama5-{table}", f"workload.questions.items.split={split}")
         idle = fleets.setdefault(table, Idle(SCENARIO, *sets))
         order = f"[{', '.join(chain.split('>'))}]"
         found = sums(idle.under({"order": order, "accept": accept}))
         for name, printed, value in zip(QUANTITIES, published, found, strict=True):
+            furthest = max(furthest, abs(value / float(printed) - 1))
             yield exact(f"{table} {chain} at {accept}: {name}", printed, value, SOURCE)
+    yield exact("largest relative difference", "0", furthest, SOURCE, within=1e-8)
 
 
 def sums(replayed: Replayed) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator import build, load, run
 from simulator.cli.app import command
 from simulator.metrics.value import Value
 from simulator.replays.core import answer, exact, relation, shape
@@ -91,6 +92,17 @@ def test_every_scenario_of_a_replay_is_on_the_page() -> None:
     for name in scenario_names():
         if name.startswith("replays/"):
             assert f"({name.removeprefix('replays/')}.yaml)" in page, name
+
+
+@pytest.mark.parametrize("name", [name for name in scenario_names() if name.startswith("replays/")])
+def test_a_scenario_of_a_replay_runs_by_itself(name: str) -> None:
+    try:
+        system = build(load(name, ["run={queries: 40, replications: 1}"]))
+    except SpecError as error:
+        if "MULTILLM_DATA" in str(error):
+            pytest.skip(f"no public tables here: {error}")
+        raise
+    assert (run(system).tables.queries["fate"] == "finished").sum() > 20
 
 
 def test_without_data_a_line_says_which_and_where_it_is_from(
