@@ -5,7 +5,7 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: run test test-all check format bench validate validate-real clean
+.PHONY: run test test-all check format bench replays validate validate-real clean
 
 run: $(READY)  ## simulate the first scenario
 	@$(BIN)/multillm run quickstart
@@ -28,6 +28,9 @@ format: $(READY)  ## put the code in form
 
 bench: $(READY)  ## measure speed and memory; writes bench.json
 	@$(BIN)/python tests/bench/bench.py
+
+replays: $(READY)  ## replay published figures (MULTILLM_DATA); writes the tables of scenarios/replays/README.md
+	@$(BIN)/multillm replay --into scenarios/replays/README.md
 
 validate: $(READY)  ## score the models against measured tables (MULTILLM_DATA); writes docs/validation.md and validation/
 	@$(BIN)/multillm profile score --out validation --real docs/validation-real.json

@@ -9,9 +9,12 @@ from typing import Annotated
 
 import typer
 
+from simulator.cli.calibrate import calibrate
+from simulator.cli.curve import curve
 from simulator.cli.init import init
 from simulator.cli.listing import listing
 from simulator.cli.profile import app as profile
+from simulator.cli.replay import replay
 from simulator.cli.run import run
 from simulator.cli.schema import schema
 from simulator.cli.show import show
@@ -28,6 +31,9 @@ app = typer.Typer(
 app.command()(run)
 app.command()(validate)
 app.command()(show)
+app.command()(curve)
+app.command()(calibrate)
+app.command()(replay)
 app.command(name="list")(listing)
 app.command()(schema)
 app.command()(init)

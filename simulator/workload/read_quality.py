@@ -54,7 +54,12 @@ def read_quality_profile(path: Path) -> QualityProfile:
 
 def files_of(path: Path) -> tuple[Path, ...]:
     """The files that the profile in `path` is made of, itself first: what a record of a run must name."""
-    profile = read_quality_profile(path)
+    names = files_named(read_quality_profile(path))
+    return (path, *(find_file(name, path.parent) for name in names))
+
+
+def files_named(profile: QualityProfile) -> tuple[str, ...]:
+    """What a profile calls the files that it is made of."""
     names: tuple[str | None, ...] = ()
     if isinstance(profile, ItemsProfile):
         names = (profile.file, profile.texts.file if profile.texts else None)
@@ -62,7 +67,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
         names = (profile.file,)
     elif isinstance(profile, PatternsProfile):
         names = (profile.counts, profile.quantiles)
-    return (path, *(find_file(name, path.parent) for name in names if name is not None))
+    return tuple(name for name in names if name is not None)
 
 
 def read_whole(profile: QualityProfile, folder: Path) -> tuple[QualityTable, list[str]]:

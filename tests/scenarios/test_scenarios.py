@@ -16,7 +16,8 @@ from simulator.spec.library import scenario_names, shipped
 
 FOLDER = shipped("scenarios")
 INDEX = (FOLDER / "README.md").read_text(encoding="utf-8")
-NAMES = scenario_names()
+NAMES = [name for name in scenario_names() if not name.startswith("replays/")]
+REPLAYS = [name for name in scenario_names() if name.startswith("replays/")]
 DATA = os.environ.get("MULTILLM_DATA")
 AZURE_HOUR = (
     "run.duration_s=3600",
@@ -45,7 +46,7 @@ def of_class(name: str, cls: str, key: str, *sets: str) -> float:
     return mean
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *REPLAYS])
 def test_a_scenario_names_the_schema_and_asks_a_question(name: str) -> None:
     file = FOLDER / f"{name}.yaml"
     first, second = file.read_text(encoding="utf-8").splitlines()[:2]

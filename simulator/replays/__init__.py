@@ -1,0 +1,1 @@
+"""Published figures beside what comes of the same techniques here: `multillm replay`."""
