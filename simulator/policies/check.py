@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -20,6 +20,7 @@ from simulator.policies.core import (
     Finish,
     Floats,
     Ints,
+    Label,
     Outcome,
     Policy,
     Prepared,
@@ -99,6 +100,9 @@ class _Asked:
     def quality(self, estimator: Estimator) -> Floats:
         return self._drawn(1)
 
+    def labelled(self, estimator: Estimator, label: Label) -> Floats:
+        return label.of(self._drawn(1)[:, :, None])
+
     def output_tok(self, estimator: Estimator) -> Floats:
         return 1.0 + np.floor(100 * self._drawn(2))
 
@@ -131,6 +135,7 @@ class _Asked:
             self.task,
             self.tasks,
             self.quality,
+            self.labelled,
         )
 
 
@@ -163,6 +168,8 @@ def setting(pools: Sequence[str]) -> Setting:
         uniform=uniform,
         usd_per_call=prices,
         energy_j_per_call=prices,
+        time_s_per_call=prices,
+        params={pool: 1e9 * price for pool, price in prices.items()},
         asked=asked,
         train=asked.train(),
         truth=lambda query, pool: float((query + len(pool)) % 2),
@@ -192,6 +199,8 @@ def _lead(policy: Policy, query: Query, view: _Fleet, known: Sequence[str], veri
             case Wait(for_s):
                 if for_s is None and not flying:
                     raise BrokenPromise(f"{policy!r} waits for an outcome of query {query.id}, with no call in flight")
+                if for_s is not None and not flying:
+                    view = replace(view, now_s=view.now_s + for_s)
             case Finish(answer):
                 if not any(answer is outcome for outcome in query.outcomes) or answer.kind == "verify":
                     raise BrokenPromise(

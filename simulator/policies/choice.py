@@ -6,6 +6,7 @@ time passes only looks them up. A technique is a score for each query and pool, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.learning.core import Estimator
-from simulator.policies.core import Ask, Call, Decision, FleetView, Floats, Query, Setting, failed_or
+from simulator.policies.core import Ask, Call, Decision, FleetView, Floats, Query, Setting, Train, failed_or
 
 Choice = NDArray[np.intp]  # (queries,) index of a pool
 Currency = Literal["usd", "energy", "time"]
@@ -36,15 +37,41 @@ def routed(setting: Setting, choice: Choice) -> Routed:
     return Routed(tuple(Ask((Call(pool, final=True),)) for pool in setting.pools), choice.tolist())
 
 
+def call_price(setting: Setting, currency: Currency) -> Mapping[str, float]:
+    """What a mean call costs at each pool."""
+    prices = {"usd": setting.usd_per_call, "energy": setting.energy_j_per_call, "time": setting.time_s_per_call}
+    return prices[currency]
+
+
 def expected_cost(setting: Setting, estimator: Estimator, currency: Currency) -> Floats:
     """What a call of each query at each pool is expected to cost, (queries, pools), in dollars, joules or seconds.
 
     ValueError where nobody knows the joules of a hosted pool.
     """
-    output_tok = setting.asked.output_tok(estimator)
+    return priced(setting, setting.asked.output_tok(estimator), currency)
+
+
+def priced(setting: Setting, output_tok: Floats, currency: Currency) -> Floats:
+    """What calls with answers that long cost, (queries, pools). ValueError where nobody knows."""
     price = {"usd": setting.asked.usd, "energy": setting.asked.energy_j, "time": setting.asked.time_s}[currency]
-    cost = price(output_tok)
-    for pool, column in zip(setting.pools, cost.T, strict=True):
+    return _known(price(output_tok), currency, setting.pools)
+
+
+def expected_quality(setting: Setting, estimator: Estimator) -> Floats:
+    """The score that each query's answer is expected to have at each pool, (queries, pools).
+
+    Of a query that no table tells of, it is 0 everywhere: pools differ in cost only.
+    """
+    return np.nan_to_num(setting.asked.quality(estimator))
+
+
+def measured_cost(train: Train, currency: Currency, pools: Sequence[str]) -> Floats:
+    """What the calls of the train split cost, (items, pools). ValueError where nobody knows."""
+    return _known({"usd": train.usd, "energy": train.energy_j, "time": train.time_s}[currency], currency, pools)
+
+
+def _known(cost: Floats, currency: Currency, pools: Sequence[str]) -> Floats:
+    for pool, column in zip(pools, cost.T, strict=True):
         if np.isnan(column).any():
             raise ValueError(f"nobody has said what {currency} a call at {pool!r} takes")
     return cost
@@ -52,7 +79,7 @@ def expected_cost(setting: Setting, estimator: Estimator, currency: Currency) ->
 
 def relative(cost: Floats) -> Floats:
     """Costs as a share of the dearest pool's mean: what trade-offs with a quality in [0, 1] are made in."""
-    dearest = float(cost.mean(axis=0).max())
+    dearest = float(cost.mean(axis=0).max()) if len(cost) else 0.0
     return cost / dearest if dearest > 0 else cost
 
 
@@ -64,7 +91,14 @@ def best(utility: Floats, cost: Floats) -> Choice:
 
 
 def cheapest_good(quality: Floats, cost: Floats, enough: float) -> Choice:
-    """The cheapest pool whose expected quality is `enough`; the best one where none is."""
+    """The cheapest pool whose expected quality is `enough`; the best one where none's is."""
     good = quality >= enough
     choice: Choice = np.where(good, cost, np.inf).argmin(axis=1)
     return np.where(good.any(axis=1), choice, best(quality, cost))
+
+
+def by_utility(setting: Setting, estimator: Estimator, price: float, currency: Currency) -> Routed:
+    """Each query at argmax q^ - price c^: quality expected in [0, 1], cost relative to the dearest pool's mean."""
+    quality = expected_quality(setting, estimator)
+    cost = relative(expected_cost(setting, estimator, currency))
+    return routed(setting, best(quality - price * cost, cost))

@@ -344,6 +344,17 @@ class Needs:
         )
 
 
+class Label(Protocol):
+    """What a router learns to tell of a query instead of each pool's score. Its `repr` names it."""
+
+    def of(self, answers: Floats) -> Floats:
+        """Labels in [0, 1], (items, labels), made of the scores of the answers recorded, (items, pools, answers each).
+
+        NaN where there is none.
+        """
+        ...
+
+
 class Asked(Protocol):
     """The queries of a replication as a router may know them before any answer: a row a query, by its id.
 
@@ -367,6 +378,10 @@ class Asked(Protocol):
 
     def quality(self, estimator: Estimator) -> Floats:
         """The score that each pool's answer is expected to have, in [0, 1]; NaN where a class has no table."""
+        ...
+
+    def labelled(self, estimator: Estimator, label: Label) -> Floats:
+        """The label that each query is expected to have, (queries, labels); NaN where a class has no table."""
         ...
 
     def output_tok(self, estimator: Estimator) -> Floats:
@@ -416,6 +431,8 @@ class Train:
     tasks: tuple[str, ...]
     quality: Callable[[Estimator], Floats] = field(repr=False, compare=False)
     """What the estimator says of these items, each without having seen it (cross-fitted), (items, pools)."""
+    labelled: Callable[[Estimator, Label], Floats] = field(repr=False, compare=False)
+    """The label that these items are expected to have, cross-fitted too, (items, labels)."""
 
     def __len__(self) -> int:
         return len(self.score)
@@ -428,8 +445,9 @@ class Setting:
     `uniform(stream, query, attempt)` is a number in [0, 1) that depends on its arguments and the seed only. `asked` are
     the queries as they come, `train` is what may be learned from (None: the policy has not said that it needs it).
     `fitted(key, fit)` is `fit()`, remembered across replications. `usd_per_call` and `energy_j_per_call` are expected
-    prices of one mean call at each pool. `truth` is for oracles alone: the score of each pool's model on each query, by
-    query id; None for every other policy.
+    prices of one mean call at each pool, `time_s_per_call` its seconds alone on an idle fleet. `params` says how many
+    parameters a pool's model has, NaN where nobody has said. `truth` is for oracles alone: the score of each pool's
+    model on each query, by query id; None for every other policy.
     """
 
     pools: tuple[str, ...]
@@ -437,6 +455,8 @@ class Setting:
     uniform: Callable[[str, int, int], float]
     usd_per_call: Mapping[str, float]
     energy_j_per_call: Mapping[str, float]
+    time_s_per_call: Mapping[str, float]
+    params: Mapping[str, float]
     asked: Asked
     train: Train | None = None
     fitted: Callable[[Hashable, Callable[[], Any]], Any] = lambda key, fit: fit()

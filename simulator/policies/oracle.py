@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from simulator.policies.choice import Currency, call_price
 from simulator.policies.core import Ask, Call, Decision, FleetView, Needs, Query, Setting, failed_or
 
 
@@ -16,7 +16,7 @@ class Oracle:
     those of a mean call at each pool. Source: the oracle router of RouterBench, arXiv 2403.12031.
     """
 
-    currency: Literal["usd", "energy"] = "usd"
+    currency: Currency = "usd"
 
     @property
     def needs(self) -> Needs:
@@ -25,7 +25,7 @@ class Oracle:
 
     def prepare(self, setting: Setting) -> Knows:
         """The oracle of one replication, with the truth."""
-        price = setting.usd_per_call if self.currency == "usd" else setting.energy_j_per_call
+        price = call_price(setting, self.currency)
         cheap_first = sorted(setting.pools, key=lambda pool: (price[pool], setting.pools.index(pool)))
         return Knows(setting, tuple((pool, Ask((Call(pool, final=True),))) for pool in cheap_first))
 

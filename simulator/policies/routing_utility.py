@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from simulator.learning.core import EstimatorPart
-from simulator.learning.means import TaskMean
+from simulator.learning.neighbours import Knn
 from simulator.policies.choice import Currency, best, expected_cost, relative, routed
 from simulator.policies.core import Needs, Policy, RouterCost, Setting
 
@@ -21,7 +21,7 @@ class Carrot:
     ROUTER: ClassVar = RouterCost(0.005, source="assumed: a neighbour search or a small encoder")
 
     mu: float = 0.3
-    quality: EstimatorPart = TaskMean()
+    quality: EstimatorPart = Knn()
     currency: Currency = "usd"
 
     @property

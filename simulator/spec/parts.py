@@ -83,6 +83,27 @@ POLICIES = {
     "speculative": "simulator.policies.rounds:Speculative",
     "speculative-cascade": "simulator.policies.rounds:SpeculativeCascade",
     "hybrid-tokens": "simulator.policies.rounds:HybridTokens",
+    "always-small": "simulator.policies.routing_baselines:AlwaysSmall",
+    "always-large": "simulator.policies.routing_baselines:AlwaysLarge",
+    "best-single": "simulator.policies.routing_baselines:BestSingle",
+    "zero-router": "simulator.policies.routing_baselines:ZeroRouter",
+    "rules": "simulator.policies.rules:Rules",
+    "hybrid-llm": "simulator.policies.routing_pair:HybridLlm",
+    "routellm-sw": "simulator.policies.routing_pair:RouteLlmSw",
+    "routellm-mf": "simulator.policies.routing_pair:RouteLlmMf",
+    "routellm-classifier": "simulator.policies.routing_pair:RouteLlmClassifier",
+    "tryage": "simulator.policies.routing_learned:Tryage",
+    "zooter": "simulator.policies.routing_learned:Zooter",
+    "eagle": "simulator.policies.routing_learned:Eagle",
+    "uniroute": "simulator.policies.routing_learned:UniRoute",
+    "knn-router": "simulator.policies.routing_learned:KnnRouter",
+    "mlp-router": "simulator.policies.routing_learned:MlpRouter",
+    "svm-router": "simulator.policies.routing_learned:SvmRouter",
+    "forc": "simulator.policies.routing_budget:Forc",
+    "routoo": "simulator.policies.routing_budget:Routoo",
+    "optllm": "simulator.policies.routing_budget:OptLlm",
+    "omnirouter": "simulator.policies.routing_budget:OmniRouter",
+    "best-route": "simulator.policies.routing_samples:BestRoute",
 }
 
 ESTIMATORS = {
@@ -237,6 +258,8 @@ def _made(value: Any) -> Any:
     """What a part holds, made too."""
     if isinstance(value, Part):
         return value.make()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.replace(value, **{f.name: _made(getattr(value, f.name)) for f in dataclasses.fields(value)})
     if isinstance(value, tuple):
         return tuple(_made(each) for each in value)
     if isinstance(value, dict):

@@ -20,6 +20,6 @@ CORE: dict[str, list[dict[str, Any]]] = {
         {"use": "cascade", "order": ["small"], "accept": {}},
     ],
     "least-loaded": [{"use": "least-loaded"}, {"use": "least-loaded", "among": ["large"]}],
-    "oracle": [{"use": "oracle"}, {"use": "oracle", "currency": "energy"}],
+    "oracle": [{"use": "oracle"}, {"use": "oracle", "currency": "energy"}, {"use": "oracle", "currency": "time"}],
     "carrot": [{"use": "carrot"}, {"use": "carrot", "mu": 0.9, "currency": "energy"}],
 }

@@ -17,6 +17,7 @@ from typing import Any
 from examples_core import CORE
 from examples_online import ONLINE, SYSTEM
 from examples_rounds import ROUNDS
+from examples_routing import ROUTING
 from pydantic import TypeAdapter
 
 from simulator import build, load, run
@@ -36,7 +37,7 @@ SKILL = {  # how often each model is right, by task: the middle one is best at c
 }
 ITEMS = 240
 
-EXAMPLES: dict[str, list[Scenario]] = {**CORE, **ROUNDS, **ONLINE, **SYSTEM}
+EXAMPLES: dict[str, list[Scenario]] = {**CORE, **ROUNDS, **ONLINE, **SYSTEM, **ROUTING}
 
 
 def made(policy: Scenario) -> Policy | Prepared:

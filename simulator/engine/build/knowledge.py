@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,9 +15,10 @@ from simulator.engine.build.built import Built, Host
 from simulator.engine.build.classes import BuiltClass, train_table
 from simulator.learning.cache import encoded, told
 from simulator.learning.core import Encoder, Encodings, Estimator, Floats, Items, Lesson, Unlearnable
+from simulator.learning.gap import answers_of
 from simulator.physics.alone import alone
 from simulator.physics.price import call_usd
-from simulator.policies.core import Ints, Train
+from simulator.policies.core import Ints, Label, Train
 from simulator.spec.errors import near
 from simulator.spec.load import Scenario
 from simulator.workload.quality import QualityTable
@@ -96,6 +97,13 @@ class Knowledge:
 
         return self.fitted((cls, repr(estimator), measure), fit)  # type: ignore[no-any-return]
 
+    def labelled(self, cls: int, estimator: Estimator, label: Label, items: Items) -> Floats:
+        """The label that the estimator expects of `items`, (items, labels), by the train split of a class's table."""
+        lesson, columns = self.lesson(cls, "score"), list(self.classes[cls].columns)
+        labels = label.of(answers_of(lesson)[:, columns])
+        with self._learning(cls):
+            return told(estimator, replace(lesson, target=labels, models=(), samples=None), items)
+
     def encoded(self, cls: int, encoder: Encoder) -> Floats:
         """Features of every item of a class's table, (items, d). SpecError where there are none of the kind."""
 
@@ -128,7 +136,10 @@ class Knowledge:
         def quality(estimator: Estimator) -> Floats:
             return np.concatenate([part.quality(estimator) for part in parts])
 
-        return Train(**joined, task=task, tasks=tasks, quality=quality)
+        def labelled(estimator: Estimator, label: Label) -> Floats:
+            return np.concatenate([part.labelled(estimator, label) for part in parts])
+
+        return Train(**joined, task=task, tasks=tasks, quality=quality, labelled=labelled)
 
     def _measured(self, number: int, cls: BuiltClass, table: QualityTable) -> Train:
         """A class's train items at the fleet's pools."""
@@ -159,6 +170,10 @@ class Knowledge:
 
             return self.fitted((number, repr(estimator), "train"), fit)[:, columns]  # type: ignore[no-any-return]
 
+        def labelled(estimator: Estimator, label: Label) -> Floats:
+            key = (number, repr(estimator), repr(label), "train")
+            return self.fitted(key, lambda: self.labelled(number, estimator, label, items))  # type: ignore[no-any-return]
+
         return Train(
             score=table.score[:, columns],
             confidence=table.confidence[:, columns],
@@ -170,6 +185,7 @@ class Knowledge:
             task=table.task.astype(np.int64),
             tasks=table.tasks,
             quality=quality,
+            labelled=labelled,
         )
 
 
@@ -205,6 +221,19 @@ class AskedOf:
     def quality(self, estimator: Estimator) -> Floats:
         """Expected scores."""
         return self._told(lambda cls: self.knowledge.estimated(cls, estimator, "score"))
+
+    def labelled(self, estimator: Estimator, label: Label) -> Floats:
+        """Expected labels."""
+
+        def of_items(cls: int) -> Floats:
+            table = self.knowledge.classes[cls].table
+            assert table is not None
+            key = (cls, repr(estimator), repr(label))
+            return self.knowledge.fitted(  # type: ignore[no-any-return]
+                key, lambda: self.knowledge.labelled(cls, estimator, label, Items.of(table))
+            )
+
+        return self._told(of_items)
 
     def output_tok(self, estimator: Estimator) -> Floats:
         """Expected lengths: as the table's, or as the class's own on the mean."""
@@ -272,11 +301,14 @@ class AskedOf:
 
     def _told(self, of_items: Callable[[int], Floats]) -> Floats:
         """A matrix over items, of each class, as one over queries."""
-        found = np.full((len(self.world), len(self.knowledge.prices.pools)), np.nan)
-        for number, cls in enumerate(self.knowledge.classes):
-            rows = np.flatnonzero(self.world.cls == number)
-            if cls.table is not None and len(rows):
-                found[rows] = of_items(number)[self.world.item[rows]]
+        parts = [
+            (np.flatnonzero(self.world.cls == number), of_items(number))
+            for number, cls in enumerate(self.knowledge.classes)
+            if cls.table is not None
+        ]
+        found = np.full((len(self.world), parts[0][1].shape[1]), np.nan)  # what learns needs a table
+        for rows, by_item in parts:
+            found[rows] = by_item[self.world.item[rows]]
         return found
 
     def _by_class(self) -> list[tuple[NDArray[np.intp], QualityTable, NDArray[np.int32]]]:

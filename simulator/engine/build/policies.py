@@ -60,6 +60,7 @@ def policy(
             models={pool.plan.facts.name: pool.model for pool in pools},
             uniform=uniform,
             **_mean_prices(world, scenario, knowledge.prices),
+            params={pool.plan.facts.name: _params(scenario, pool.model) for pool in pools},
             asked=AskedOf(knowledge, world),
             train=train,
             fitted=knowledge.fitted,
@@ -106,8 +107,14 @@ def _samples(cls: BuiltClass, pool: int) -> int:
     return int(known.sum(axis=1).min())
 
 
+def _params(scenario: Scenario, model: str) -> float:
+    """Parameters of a model of the library; NaN of one that is not in it."""
+    library = scenario.library
+    return 1e9 * library.read("models", model).params_billion if model in library.names("models") else float("nan")
+
+
 def _mean_prices(world: World, scenario: Scenario, prices: Prices) -> dict[str, dict[str, float]]:
-    """Dollars and joules of a call of mean length at each pool: list prices, or the hardware's for its time alone."""
+    """Dollars, joules and seconds of a call of mean length at each pool: list prices, or the hardware's time alone."""
     cached_fracs: NDArray[np.float64] = np.array([cls.cached_prompt_frac for cls in scenario.spec.workload.values()])
     prompt = output = np.ones(1)
     cached_frac = 0.0
@@ -116,9 +123,11 @@ def _mean_prices(world: World, scenario: Scenario, prices: Prices) -> dict[str, 
         cached_frac = float(np.mean(world.prompt_tok * cached_fracs[world.cls])) / float(prompt[0])
     usd: dict[str, float] = {}
     energy: dict[str, float] = {}
+    time: dict[str, float] = {}
     for number, pool in enumerate(prices.pools):
         name = pool.plan.facts.name
-        dollars, joules, _ = prices.of(number, prompt, output, cached_frac)
+        dollars, joules, seconds = prices.of(number, prompt, output, cached_frac)
         usd[name] = float(dollars[0])
         energy[name] = float(np.nan_to_num(joules[0]))
-    return {"usd_per_call": usd, "energy_j_per_call": energy}
+        time[name] = float(seconds[0])
+    return {"usd_per_call": usd, "energy_j_per_call": energy, "time_s_per_call": time}
