@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from simulator.policies.core import Answer, Ask, Call, Decision, Drop, Finish, FleetView, Needs, Query
+from simulator.policies.core import Call, Decision, FleetView, Needs, Query
+from simulator.policies.stages import Bands, Stage, Staged, check_order, taken
 from simulator.spec.refs import PoolName, VerifierName
 
 
@@ -21,17 +22,24 @@ class Cascade:
     order: tuple[PoolName, ...]
     accept: float | dict[PoolName, float]
     verifier: VerifierName | None = None
-    _asks: dict[str, Ask] = field(init=False, repr=False, compare=False)
+    _staged: Staged = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not self.order or len(set(self.order)) < len(self.order):
-            raise ValueError("'order' needs at least one pool, each once")
+        check_order(self.order)
         if isinstance(self.accept, dict):
             missing = [pool for pool in self.order[:-1] if pool not in self.accept]
             if missing:
                 raise ValueError(f"'accept' has no threshold for {', '.join(map(repr, missing))}")
-        last = self.order[-1]
-        object.__setattr__(self, "_asks", {pool: Ask((Call(pool, final=pool == last),)) for pool in self.order})
+        check = None if self.verifier is None else Call(self.verifier, kind="verify")
+        stages = [
+            Stage(
+                (Call(pool),),
+                rule=Bands(self.accept[pool] if isinstance(self.accept, dict) else self.accept),
+                check=check,
+            )
+            for pool in self.order[:-1]
+        ]
+        object.__setattr__(self, "_staged", Staged((*stages, taken(self.order[-1]))))
 
     @property
     def needs(self) -> Needs:
@@ -40,24 +48,4 @@ class Cascade:
 
     def decide(self, query: Query, view: FleetView) -> Decision:
         """Accept the newest answer or ask the next pool."""
-        asked = query.asked
-        if not asked:
-            return self._asks[self.order[0]]
-        newest = query.outcomes[-1]
-        if isinstance(newest, Answer):
-            if newest.kind == "verify":
-                answer = query.answers_from(self.order)[-1]
-            elif self.verifier is not None:
-                return Ask((Call(self.verifier, kind="verify"),))
-            else:
-                answer = newest
-            if newest.score >= self._accept(answer.pool):
-                return Finish(answer)
-        for pool in self.order:
-            if pool not in asked:
-                return self._asks[pool]
-        answers = query.answers_from(self.order)
-        return Finish(answers[-1]) if answers else Drop(query.failure)
-
-    def _accept(self, pool: str) -> float:
-        return self.accept.get(pool, float("-inf")) if isinstance(self.accept, dict) else self.accept
+        return self._staged.decide(query, view)

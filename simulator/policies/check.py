@@ -116,7 +116,7 @@ class _Asked:
         return self._drawn(4)[:, 0]
 
     def usd(self, output_tok: Floats) -> Floats:
-        return output_tok * (1.0 + np.arange(self.pools))
+        return output_tok * 1e-6 * (1.0 + np.arange(self.pools))
 
     energy_j = time_s = usd
 
@@ -191,7 +191,7 @@ def _lead(policy: Policy, query: Query, view: _Fleet, known: Sequence[str], veri
             case Ask(calls):
                 _check_calls(policy, query, calls, known, verifiers)
                 for call in calls:
-                    query.asked += (call.pool,)
+                    query.asked += (call.pool,) * call.samples
                     flying += [(call.pool, call.kind)] * call.samples
                 if query.id % 5 and (taken := [call.pool for call in calls if call.final]):
                     _tell(policy, query, taken[0])

@@ -80,7 +80,8 @@ class ClassFacts:
 class Query:
     """What a user asks, as a router sees it: read-only to policies; the engine appends to `outcomes` and `asked`."""
 
-    __slots__ = ("arrived_s", "asked", "cls", "id", "outcomes", "prompt_tok", "task")
+    # "__weakref__": what a policy remembers of a query goes when the query does
+    __slots__ = ("__weakref__", "arrived_s", "asked", "cls", "id", "outcomes", "prompt_tok", "task")
 
     def __init__(self, id: int, cls: ClassFacts, task: str | None, prompt_tok: int, arrived_s: float) -> None:
         self.id = id
@@ -88,7 +89,7 @@ class Query:
         self.task = task
         self.prompt_tok = prompt_tok
         self.arrived_s = arrived_s
-        self.asked: tuple[str, ...] = ()  # pools asked so far, in order
+        self.asked: tuple[str, ...] = ()  # pools asked so far, in order, one for each outcome to come
         self.outcomes: tuple[Outcome, ...] = ()  # of calls that ended, in order
 
     def answers_from(self, pools: Sequence[str]) -> list[Answer]:

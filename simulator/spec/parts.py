@@ -104,6 +104,26 @@ POLICIES = {
     "optllm": "simulator.policies.routing_budget:OptLlm",
     "omnirouter": "simulator.policies.routing_budget:OmniRouter",
     "best-route": "simulator.policies.routing_samples:BestRoute",
+    # after the answer
+    "uncertainty": "simulator.policies.escalation_confidence:Uncertainty",
+    "confidence-token": "simulator.policies.escalation_confidence:ConfidenceToken",
+    "self-verify": "simulator.policies.escalation_confidence:SelfVerify",
+    "two-tier": "simulator.policies.escalation_confidence:TwoTier",
+    "consistency": "simulator.policies.escalation_votes:Consistency",
+    "ecoassistant": "simulator.policies.escalation_votes:EcoAssistant",
+    "automix": "simulator.policies.escalation_automix:AutoMix",
+    "frugalgpt": "simulator.policies.escalation_frugal:FrugalGPT",
+    "rational-tuning": "simulator.policies.escalation_rational:RationalTuning",
+    "cascade-routing": "simulator.policies.escalation_routing:CascadeRouting",
+    # many calls
+    "vote": "simulator.policies.ensembles:Vote",
+    "best-of-n": "simulator.policies.ensembles:BestOfN",
+    "blender": "simulator.policies.ensembles:Blender",
+    "hedge": "simulator.policies.ensembles:Hedge",
+    # policies that hold policies
+    "fallback": "simulator.policies.compose:Fallback",
+    "retry": "simulator.policies.compose:Retry",
+    "escalate": "simulator.policies.compose:Escalate",
 }
 
 ESTIMATORS = {

@@ -1,0 +1,323 @@
+"""Policies that hold policies: route, generate, verify, and then accept, refine, escalate or abstain, in one scenario.
+
+A held policy is asked about a query as if nobody else had been: it sees the calls that it made and the outcomes of
+those, from the moment at which it was given the query.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, auto
+from weakref import WeakKeyDictionary
+
+from simulator.policies.core import (
+    Answer,
+    Ask,
+    Call,
+    Decision,
+    Drop,
+    Feedback,
+    Finish,
+    FleetView,
+    Learner,
+    Needs,
+    Policy,
+    PolicyPart,
+    Query,
+    Setting,
+    Wait,
+    prepared,
+)
+from simulator.policies.signals import Signal, SignalName, signal
+from simulator.policies.stages import ABSTAIN, Bands, Verdict
+from simulator.spec.base import Count, NonNegative
+from simulator.spec.refs import PoolName, VerifierName
+
+CLOSE_S = 1e-9  # what the rounding of clocks leaves of a pause
+
+
+class Turn:
+    """Whose turn it is with a query, and from where on: what a holder remembers of it."""
+
+    __slots__ = ("answer", "asked", "begun_s", "final", "late", "outcomes", "own", "whose")
+
+    def __init__(self) -> None:
+        self.whose = 0
+        self.asked = self.outcomes = 0  # how many there were when the turn began
+        self.late: Counter[str] = Counter()  # calls of earlier turns that were still in flight
+        self.own: Query | None = None  # the query as the later turns see it
+        self.answer: Answer | None = None  # what there is to give, so far
+        self.final: dict[str, int] = {}  # pools asked for a final answer, after so many calls
+        self.begun_s = 0.0
+
+    def passes(self, query: Query, to: int, now_s: float) -> None:
+        """The next turn begins, with all that happened left behind."""
+        self.late = Counter(query.asked) - Counter(outcome.pool for outcome in query.outcomes)
+        self.asked, self.outcomes, self.whose, self.begun_s = len(query.asked), len(query.outcomes), to, now_s
+        self.final = {}
+        self.own = Query(query.id, query.cls, query.task, query.prompt_tok, query.arrived_s)
+
+    def part(self, query: Query) -> Query:
+        """The query as whoever's turn it is may see it."""
+        if self.own is None:
+            return query
+        late, outcomes = Counter(self.late), []
+        for outcome in query.outcomes[self.outcomes :]:
+            if late[outcome.pool] > 0:
+                late[outcome.pool] -= 1
+            else:
+                outcomes.append(outcome)
+        self.own.asked, self.own.outcomes = query.asked[self.asked :], tuple(outcomes)
+        return self.own
+
+    def judged(self, part: Query, decision: Decision) -> Decision:
+        """A decision whose answer is to be looked at before it is taken: no call is final, which the turn remembers."""
+        if not isinstance(decision, Ask) or not any(call.final for call in decision.calls):
+            return decision
+        for call in decision.calls:
+            if call.final:
+                self.final.setdefault(call.pool, part.asked.count(call.pool))
+        return Ask(tuple(call._replace(final=False) for call in decision.calls), decision.for_s)
+
+    def taken(self, part: Query) -> Answer | None:
+        """The answer to a call that would have been final: its policy is not asked about it."""
+        seen: Counter[str] = Counter()
+        for outcome in part.outcomes:
+            if isinstance(outcome, Answer) and seen[outcome.pool] >= self.final.get(outcome.pool, len(part.asked)):
+                return outcome
+            seen[outcome.pool] += 1
+        return None
+
+
+Turns = WeakKeyDictionary[Query, Turn]
+
+
+def turn_of(turns: Turns, query: Query) -> Turn:
+    """The turn that it is; the first one for a new query."""
+    turn = turns.get(query)
+    if turn is None:
+        turn = turns[query] = Turn()
+    return turn
+
+
+@dataclass(frozen=True)
+class Teaches:
+    """A policy of which a part learns: what comes back is told to every part that does."""
+
+    policy: Policy
+    learners: tuple[Learner, ...]
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        """As the policy does."""
+        return self.policy.decide(query, view)
+
+    def learn(self, feedback: Feedback) -> None:
+        """Tell all of them."""
+        for learner in self.learners:
+            learner.learn(feedback)
+
+
+def teaching(policy: Policy, parts: Sequence[Policy]) -> Policy:
+    """`policy`, which passes on feedback if one of its parts learns."""
+    learners = tuple(part for part in parts if isinstance(part, Learner))
+    return Teaches(policy, learners) if learners else policy
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """Do as `first` says; where it ends with no answer because calls failed or timed out, as the next of `then` says.
+
+    Abstaining is no failure. A call's patience is its class's (`call_timeout_s`). Source: fallbacks of LiteLLM and
+    OpenRouter (`models: [a, b]`).
+    """
+
+    first: PolicyPart
+    then: tuple[PolicyPart, ...]
+
+    def __post_init__(self) -> None:
+        if not self.then:
+            raise ValueError("'then' needs at least one policy")
+
+    def prepare(self, setting: Setting) -> Policy:
+        """All of them, for one replication."""
+        parts = tuple(prepared(part, setting) for part in (self.first, *self.then))
+        return teaching(InTurn(parts), parts)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Do as `first` says, and again `pause_s` after it ended with no answer because calls failed, `tries` times in all.
+
+    Source: `num_retries` of LiteLLM (2 more tries).
+    """
+
+    first: PolicyPart
+    tries: Count = 3
+    pause_s: NonNegative = 0.0
+
+    def prepare(self, setting: Setting) -> Policy:
+        """The same policy, several times."""
+        first = prepared(self.first, setting)
+        return teaching(InTurn((first,) * self.tries, self.pause_s), (first,))
+
+
+@dataclass(eq=False)
+class InTurn:
+    """Policies, each asked `pause_s` after the one before has failed."""
+
+    parts: tuple[Policy, ...]
+    pause_s: float = 0.0
+    turns: Turns = field(default_factory=WeakKeyDictionary, repr=False)
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        """As the one says whose turn it is."""
+        turn = turn_of(self.turns, query)
+        while True:
+            if turn.whose and len(query.asked) == turn.asked:
+                left_s = turn.begun_s + self.pause_s - view.now_s
+                if left_s > CLOSE_S:
+                    return Wait(left_s)
+            decision = self.parts[turn.whose].decide(turn.part(query), view)
+            if not isinstance(decision, Drop) or decision.reason == ABSTAIN or turn.whose == len(self.parts) - 1:
+                return decision
+            turn.passes(query, turn.whose + 1, view.now_s)
+
+
+@dataclass(frozen=True)
+class Escalate:
+    """The pipeline: `first` finds an answer, a check reads it, and it is accepted, refined, passed on, or not given.
+
+    The check is `verifier`, asked `votes` times (the mean vote), or else the answer's `signal`. At `accept` or more it
+    is accepted, below `abstain_below` not given. Between them and at `refine_from` or more, the pool `refine` works it
+    over (prompt and draft); what it makes is checked once more, but not refined again. What is left goes to `then`,
+    whose answer is taken; without a `then`, or where it fails, the newest answer there is is given. Source: the
+    pipeline of arXiv 2603.04445, section 10. A verifier looks at the newest answer: let `first` end with that one.
+    """
+
+    first: PolicyPart
+    accept: float
+    then: PolicyPart | None = None
+    verifier: VerifierName | None = None
+    votes: Count = 1
+    signal: SignalName = "score"
+    refine: PoolName | None = None
+    refine_from: float | None = None
+    abstain_below: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.then is None and self.refine is None and self.abstain_below is None:
+            raise ValueError("say what becomes of an answer that is not accepted: 'then', 'refine' or 'abstain_below'")
+        if self.refine is None and self.refine_from is not None:
+            raise ValueError("'refine_from' needs a pool that refines ('refine')")
+        self._rule()
+
+    def _rule(self) -> Bands:
+        return Bands(self.accept, abstain_below=float("-inf") if self.abstain_below is None else self.abstain_below)
+
+    @property
+    def needs(self) -> Needs:
+        """A train split to calibrate by."""
+        return Needs(train=self.verifier is None and self.signal == "calibrated")
+
+    def prepare(self, setting: Setting) -> Policy:
+        """The parts, for one replication."""
+        first = prepared(self.first, setting)
+        then = None if self.then is None else prepared(self.then, setting)
+        check = None if self.verifier is None else Ask((Call(self.verifier, kind="verify", samples=self.votes),))
+        reads = signal("score" if check else self.signal, setting, setting.pools)
+        refine = None if self.refine is None else Ask((Call(self.refine, kind="refine"),))
+        refine_from = float("-inf") if self.refine_from is None else self.refine_from
+        pipeline = Pipeline(first, then, check, reads, self._rule(), refine, refine_from)
+        return teaching(pipeline, [first] if then is None else [first, then])
+
+
+class Step(IntEnum):
+    """Where a query is in a pipeline."""
+
+    FIRST = 0
+    CHECK = auto()
+    REFINE = auto()
+    CHECK_REFINED = auto()
+    THEN = auto()
+    DONE = auto()
+
+
+@dataclass(eq=False)
+class Pipeline:
+    """`Escalate` with its parts."""
+
+    first: Policy
+    then: Policy | None
+    check: Ask | None
+    reads: Signal
+    rule: Bands
+    refine: Ask | None
+    refine_from: float
+    turns: Turns = field(default_factory=WeakKeyDictionary, repr=False)
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        """As the step says that the query is at; steps that end at once lead to the next."""
+        turn = turn_of(self.turns, query)
+        steps = (self._first, self._check, self._refine, self._check, self._then, _give)
+        while True:
+            decision = steps[turn.whose](turn, query, view)
+            if not isinstance(decision, Step):
+                return decision
+            turn.passes(query, decision, view.now_s)
+
+    def _first(self, turn: Turn, query: Query, view: FleetView) -> Decision | Step:
+        part = turn.part(query)
+        turn.answer = turn.taken(part) if turn.final else None
+        if turn.answer is not None:
+            return Step.CHECK
+        decision = turn.judged(part, self.first.decide(part, view))
+        if isinstance(decision, Finish):
+            turn.answer = decision.answer
+            return Step.CHECK
+        fails = isinstance(decision, Drop) and decision.reason != ABSTAIN
+        return Step.THEN if fails and self.then is not None else decision
+
+    def _check(self, turn: Turn, query: Query, view: FleetView) -> Decision | Step:
+        assert turn.answer is not None
+        if self.check is None:
+            value = self.reads(query, (turn.answer,)).value
+        else:
+            part = turn.part(query)
+            if not part.asked:
+                return self.check
+            if len(part.outcomes) < len(part.asked):
+                return Wait()
+            votes = [outcome.score for outcome in part.outcomes if isinstance(outcome, Answer)]
+            value = sum(votes) / len(votes) if votes else float("nan")
+        verdict = self.rule(value)
+        if verdict is Verdict.ACCEPT:
+            return Finish(turn.answer)
+        if verdict is Verdict.ABSTAIN:
+            return Drop(ABSTAIN)
+        refines = self.refine is not None and turn.whose == Step.CHECK and not value < self.refine_from
+        return Step.REFINE if refines else Step.THEN
+
+    def _refine(self, turn: Turn, query: Query, view: FleetView) -> Decision | Step:
+        assert self.refine is not None
+        part = turn.part(query)
+        if not part.asked:
+            return self.refine
+        if not part.outcomes:
+            return Wait()
+        if not isinstance(part.outcomes[-1], Answer):
+            return Step.THEN
+        turn.answer = part.outcomes[-1]
+        return Step.CHECK_REFINED
+
+    def _then(self, turn: Turn, query: Query, view: FleetView) -> Decision | Step:
+        if self.then is None:
+            return Step.DONE
+        decision = self.then.decide(turn.part(query), view)
+        fails = isinstance(decision, Drop) and decision.reason != ABSTAIN
+        return Step.DONE if fails and turn.answer is not None else decision
+
+
+def _give(turn: Turn, query: Query, view: FleetView) -> Decision:
+    return Finish(turn.answer) if turn.answer is not None else Drop(query.failure)

@@ -1,0 +1,148 @@
+"""Many calls about one query: of several models, or of one model several times, or a second one in case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from simulator.policies.core import (
+    Answer,
+    Ask,
+    Call,
+    Decision,
+    Drop,
+    Finish,
+    FleetView,
+    Needs,
+    Policy,
+    Query,
+    Setting,
+    Wait,
+)
+from simulator.policies.signals import Signal, majority, signal, surest
+from simulator.policies.stages import Stage, Staged, check_order
+from simulator.spec.base import Count, NonNegative
+from simulator.spec.refs import PoolName
+
+
+@dataclass(frozen=True)
+class Vote:
+    """Ask all of `among` at once, and give the answer that most of them gave; ties go to the surer, then the first.
+
+    Source: majority voting over models, as in arXiv 2402.05120; over samples it is `best-of-n` by votes.
+    """
+
+    among: tuple[PoolName, ...]
+
+    def __post_init__(self) -> None:
+        check_order(self.among)
+
+    @property
+    def needs(self) -> Needs:
+        """Which answers are equal."""
+        return Needs(groups_of=self.among)
+
+    def prepare(self, setting: Setting) -> Policy:
+        """One stage."""
+        return Staged((Stage(tuple(Call(pool) for pool in self.among), majority),))
+
+
+@dataclass(frozen=True)
+class BestOfN:
+    """`n` answers of one pool from one prefill; `by: score` gives the surest, `by: votes` one that most are equal to.
+
+    Sources: best-of-n as an action, BEST-Route, arXiv 2506.22716; self-consistency, arXiv 2203.11171.
+    """
+
+    pool: PoolName
+    n: Count = 5
+    by: Literal["score", "votes"] = "score"
+
+    @property
+    def needs(self) -> Needs:
+        """Samples, and what they are compared by."""
+        samples = {self.pool: self.n} if self.n > 1 else {}
+        if self.by == "votes":
+            return Needs(groups_of=(self.pool,), samples_of=samples)
+        return Needs(scores_of=(self.pool,), samples_of=samples)
+
+    def prepare(self, setting: Setting) -> Policy:
+        """One stage."""
+        return Staged((Stage((Call(self.pool, samples=self.n),), surest if self.by == "score" else majority),))
+
+
+@dataclass(frozen=True)
+class Blender:
+    """Ask all of `among` at once and give the answer that ranks first, or have `fuse` make one of it (a refine call).
+
+    Answers rank by P(right) calibrated on the train split, or by their scores as they are, in place of the paper's
+    PairRanker. A fused answer is made of the prompt and the newest draft, not of the best three: shorter prompts than
+    GenFuser's, and its quality is that of the pool `fuse` on its own (so to the technique's disadvantage). Source:
+    LLM-Blender, arXiv 2306.02561.
+    """
+
+    among: tuple[PoolName, ...]
+    fuse: PoolName | None = None
+    rank: Literal["calibrated", "score"] = "calibrated"
+
+    def __post_init__(self) -> None:
+        check_order(self.among)
+
+    @property
+    def needs(self) -> Needs:
+        """Scores, and what they are calibrated by."""
+        return Needs(train=self.rank == "calibrated", scores_of=self.among)
+
+    def prepare(self, setting: Setting) -> Policy:
+        """The curves."""
+        ask = Ask(tuple(Call(pool) for pool in self.among))
+        fused = None if self.fuse is None else Ask((Call(self.fuse, kind="refine", final=True),))
+        return Ranks(ask, fused, signal(self.rank, setting, self.among))
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """`Blender` with the signal that answers rank by."""
+
+    ask: Ask
+    fused: Ask | None
+    reads: Signal
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        """Wait for all, then rank."""
+        if not query.asked:
+            return self.ask
+        if len(query.outcomes) < len(query.asked):
+            return Wait()
+        answers = [outcome for outcome in query.outcomes if isinstance(outcome, Answer) and outcome.kind == "answer"]
+        if not answers:
+            return Drop(query.failure)
+        if self.fused is not None and len(query.asked) == len(self.ask.calls):
+            return self.fused
+        known = [each for each in (self.reads(query, [answer]) for answer in answers) if each.value == each.value]
+        return Finish(max(known, key=lambda reading: reading.value).answer if known else answers[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Hedge:
+    """Ask `first`, and `second` too if it has not answered within `after_s` or has failed; the first answer is taken.
+
+    The loser is cancelled. `second` may be the same pool: its dispatch then chooses another replica if it can. Source:
+    hedged requests, Dean and Barroso 2013, doi:10.1145/2408776.2408794 (after the 95th percentile of the expected
+    latency).
+    """
+
+    first: PoolName
+    second: PoolName
+    after_s: NonNegative
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        """The first answer that there is, or one call more."""
+        answers = query.answers_from((self.first, self.second))
+        if answers:
+            return Finish(answers[0])
+        if not query.asked:
+            return Ask((Call(self.first, final=True),), for_s=self.after_s)
+        if len(query.asked) == 1:
+            return Ask((Call(self.second, final=True),))
+        return Wait() if len(query.outcomes) < len(query.asked) else Drop(query.failure)

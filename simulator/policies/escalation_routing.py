@@ -1,0 +1,209 @@
+"""Cascade routing: after each answer, whichever model is worth running next, or none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
+from itertools import combinations
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.learning.core import EstimatorPart
+from simulator.learning.neighbours import Knn
+from simulator.policies.choice import Currency, expected_cost, relative
+from simulator.policies.core import (
+    Ask,
+    Call,
+    Decision,
+    Drop,
+    Finish,
+    FleetView,
+    Floats,
+    Needs,
+    Policy,
+    Query,
+    RouterCost,
+    Setting,
+    Train,
+    Wait,
+)
+from simulator.policies.signals import Logistic, Spread, logistic
+from simulator.spec.base import NonNegative
+from simulator.spec.refs import PoolName
+
+MOST_POOLS = 8
+GRID = np.linspace(0.0, 1.0, 129)  # of the integral of a maximum
+LEAST_SIGMA = 0.02  # so much at least may an answer tell of its quality: some steps of the grid
+EDGE, LEAST_LOG = 1e-3, -700.0  # no quality is certain, and no logarithm infinite
+ROWS = 500  # weighed at once
+
+
+@dataclass(frozen=True)
+class CascadeRouting:
+    """Next = argmax over supermodels M that extend what has run of q^(M) - `price` c^(M); stop where M is what has run.
+
+    A supermodel is a set of pools; it answers with its best answer, so q^(M) = E[max of its pools' qualities]. What is
+    known of a pool's quality is, before it has run, the estimator's word, with the spread of what its answers then show
+    on the train split (a beta distribution, since qualities end at 0 and 1; the paper's is normal); after it has run,
+    P(right | confidence, estimate), fitted on the train split. c^(M) is what its pools cost, relative to a mean
+    call at the dearest. Of the pools in M that have not run, the cheapest runs next. `among` of one policy is at most 8
+    pools, so all sets are weighed and none need be pruned.
+    Source: arXiv 2410.10347, which searches a price for each step; here it is one for all.
+    """
+
+    ROUTER: ClassVar = RouterCost(0.005, source="assumed: a neighbour search or a small encoder")
+
+    price: NonNegative = 0.1
+    among: tuple[PoolName, ...] = ()
+    quality: EstimatorPart = Knn()
+    currency: Currency = "usd"
+
+    @property
+    def needs(self) -> Needs:
+        """What was learned, and confidences: of a pool without them, only the estimate is known."""
+        return Needs(train=True)
+
+    def prepare(self, setting: Setting) -> Policy:
+        """Estimates of all queries, and what the train split says of confidences. ValueError for too many pools."""
+        assert setting.train is not None
+        train = setting.train
+        columns = [i for i, pool in enumerate(setting.pools) if pool in self.among or not self.among]
+        if len(columns) > MOST_POOLS:
+            raise ValueError(f"it weighs all sets of pools, of {MOST_POOLS} at most; name them ('among')")
+        told = train.quality(self.quality)
+        quality = setting.asked.quality(self.quality)[:, columns]
+        cost = relative(expected_cost(setting, self.quality, self.currency)[:, columns])
+        after = tuple(
+            setting.fitted(("cascade-routing", repr(self.quality), i), partial(afterwards, train, told, i))
+            for i in columns
+        )
+        names = tuple(setting.pools[i] for i in columns)
+        return Weighs(names, np.nan_to_num(quality, nan=0.5), self.price * cost, after)
+
+
+@dataclass(frozen=True, slots=True)
+class Afterwards:
+    """What is known of one pool's answer once it is there, and how far that is from the estimate on the mean."""
+
+    spread: Spread | None
+    curve: Logistic | None
+    sigma: float
+
+    def at(self, estimate: float, score: float) -> float:
+        """P(right) of an answer with that score; the estimate where the score says nothing."""
+        if score in (float("-inf"), float("inf")):
+            return float(score > 0)
+        if self.spread is None or self.curve is None or score != score:
+            return estimate
+        return self.curve.at((self.spread.at(score), estimate))
+
+
+def afterwards(train: Train, told: Floats, pool: int) -> Afterwards:
+    """Learned from the train split."""
+    confidence, estimate = train.confidence[:, pool], told[:, pool]
+    if np.isnan(confidence).all():
+        return Afterwards(None, None, LEAST_SIGMA)
+    spread = Spread.of(confidence)
+    features = np.stack([spread.over(confidence), estimate], axis=1)
+    curve = logistic(features, train.score[:, pool])
+    known = ~np.isnan(features).any(axis=1)
+    sigma = float(np.sqrt(np.mean((curve.over(features[known]) - estimate[known]) ** 2)))
+    return Afterwards(spread, curve, max(sigma, LEAST_SIGMA))
+
+
+def log_below(mean: Floats, sigma: float) -> Floats:
+    """log P(quality <= t) on the grid of t, (n, points), of beta distributions with these means and a common spread."""
+    from scipy.special import betainc
+
+    mean = np.clip(mean, EDGE, 1 - EDGE)
+    most = mean * (1 - mean)
+    size = (most / np.minimum(sigma**2, (1 - EDGE) * most) - 1)[:, None]
+    with np.errstate(divide="ignore"):
+        told: Floats = np.log(betainc(mean[:, None] * size, (1 - mean[:, None]) * size, GRID))
+    return np.maximum(told, LEAST_LOG)
+
+
+def expected_best(logs: Floats, sets: NDArray[np.bool_], known: float = 0.0) -> Floats:
+    """E[max] over sets of independent qualities in [0, 1] and one that is known, (rows, sets).
+
+    `logs` (rows, n, points) are their log distributions, `sets` (sets, n). E[max] = 1 - integral from the known one to
+    1 of their product.
+    """
+    below = np.exp(sets.astype(float) @ logs)
+    steps = (below[..., 1:] + below[..., :-1]) / 2
+    counted = np.clip((GRID[1:] - known) / (GRID[1] - GRID[0]), 0.0, 1.0)  # of each step, the part above the known one
+    told: Floats = 1 - steps @ counted * (GRID[1] - GRID[0])
+    return told
+
+
+@cache
+def sets_of(n: int) -> NDArray[np.bool_]:
+    """All sets of `n` pools, (sets, n), small ones first: the empty one, those of one, ..."""
+    chosen = [members for size in range(n + 1) for members in combinations(range(n), size)]
+    return np.array([[i in members for i in range(n)] for members in chosen])
+
+
+@dataclass(frozen=True)
+class Weighs:
+    """`CascadeRouting` with its estimates: `quality` and `priced` cost are (queries, pools)."""
+
+    pools: tuple[str, ...]
+    quality: Floats
+    priced: Floats
+    after: tuple[Afterwards, ...]
+
+    @cached_property
+    def expected(self) -> list[tuple[Floats, NDArray[np.intp]]]:
+        """Of each pool, the distributions that its quality may have before it runs, and which one each query's is."""
+        told = []
+        for pool, after in enumerate(self.after):
+            means, which = np.unique(self.quality[:, pool], return_inverse=True)
+            told.append((log_below(means, after.sigma), which))
+        return told
+
+    @cached_property
+    def first(self) -> list[int]:
+        """The pool that each query begins with: the cheapest of its best set."""
+        begins: list[int] = []
+        sets = sets_of(len(self.pools))[1:]  # some pool has to run
+        for at in range(0, len(self.quality), ROWS):
+            rows = slice(at, at + ROWS)
+            logs = np.stack([logs[which[rows]] for logs, which in self.expected], axis=1)
+            worth = expected_best(logs, sets) - self.priced[rows] @ sets.T
+            begins += np.where(sets[_best(worth)], self.priced[rows], np.inf).argmin(axis=1).tolist()
+        return begins
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        """Run the next, or give the answer that is most likely right."""
+        if not query.asked:
+            return Ask((Call(self.pools[self.first[query.id]]),))
+        if len(query.outcomes) < len(query.asked):
+            return Wait()
+        right = [
+            (self.after[pool].at(float(self.quality[query.id, pool]), answer.score), answer)
+            for pool, answer in ((self.pools.index(answer.pool), answer) for answer in query.answers_from(self.pools))
+        ]
+        best = max(right, key=lambda each: each[0], default=None)
+        more = self._next(query, 0.0 if best is None else best[0])
+        if more is not None:
+            return Ask((Call(self.pools[more]),))
+        return Drop(query.failure) if best is None else Finish(best[1])
+
+    def _next(self, query: Query, known: float) -> int | None:
+        """The pool to run next; None where what has run is best left alone, or all has been tried."""
+        left = [pool for pool, name in enumerate(self.pools) if name not in query.asked]
+        if not left:
+            return None
+        sets = sets_of(len(left))[0 if query.answers_from(self.pools) else 1 :]
+        logs = np.stack([self.expected[pool][0][self.expected[pool][1][query.id]] for pool in left])
+        priced = self.priced[query.id, left]
+        chosen = sets[_best((expected_best(logs, sets, known) - sets @ priced)[None])[0]]
+        return left[int(np.where(chosen, priced, np.inf).argmin())] if chosen.any() else None
+
+
+def _best(worth: Floats) -> NDArray[np.intp]:
+    """The set that is worth most, of each row; of equals the smallest."""
+    best: NDArray[np.intp] = (worth > worth.max(axis=1, keepdims=True) - 1e-9).argmax(axis=1)
+    return best
