@@ -59,10 +59,15 @@ class CallPrices:
                     found[rows] = np.array(column)[world.item[rows]]
         usd, energy_j, _ = self.prices.of(pool, prompt_tok, output_tok, self.cached_fracs[world.cls])
         built = self.prices.pools[pool]
-        if built.hosted is not None and built.spec.price == "recorded":
-            for number, cls in enumerate(self.classes):
-                rows = np.flatnonzero(world.cls == number)
-                if cls.table is not None:
-                    usd[rows] = cls.table.cost_usd[world.item[rows], cls.columns[pool]]
+        for number, cls in enumerate(self.classes if built.hosted is not None else ()):
+            rows = np.flatnonzero(world.cls == number)
+            if cls.table is None:
+                continue
+            at = world.item[rows], cls.columns[pool]
+            if built.spec.price == "recorded":
+                usd[rows] = cls.table.cost_usd[at]
+            if built.spec.energy == "recorded":
+                assert cls.table.energy_j_per_tok is not None
+                energy_j[rows] = cls.table.energy_j_per_tok[at] * output_tok[rows]
         lengths_tok = (prompt_tok.astype(np.int64).tolist(), output_tok.astype(np.int64).tolist())
         return *lengths_tok, usd.tolist(), energy_j.tolist()

@@ -162,6 +162,9 @@ class Knowledge:
                 usd[:, pool] = table.cost_usd[:, columns[pool]]
             if built.hosted is not None and built.spec.latency == "recorded":
                 time_s[:, pool] = table.latency_s[:, columns[pool]]
+            if built.hosted is not None and built.spec.energy == "recorded":
+                assert table.energy_j_per_tok is not None
+                energy_j[:, pool] = table.energy_j_per_tok[:, columns[pool]] * output_tok[:, pool]
 
         def quality(estimator: Estimator) -> Floats:
             def fit() -> Floats:
