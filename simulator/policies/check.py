@@ -136,6 +136,7 @@ class _Asked:
             self.tasks,
             self.quality,
             self.labelled,
+            lambda estimator: (priced, priced, priced),
         )
 
 

@@ -18,6 +18,7 @@ from simulator.policies.core import Ask, Call, Decision, FleetView, Floats, Quer
 
 Choice = NDArray[np.intp]  # (queries,) index of a pool
 Currency = Literal["usd", "energy", "time"]
+CURRENCIES: tuple[Currency, ...] = ("usd", "energy", "time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ def routed(setting: Setting, choice: Choice) -> Routed:
 
 def call_price(setting: Setting, currency: Currency) -> Mapping[str, float]:
     """What a mean call costs at each pool."""
-    prices = {"usd": setting.usd_per_call, "energy": setting.energy_j_per_call, "time": setting.time_s_per_call}
-    return prices[currency]
+    prices = (setting.usd_per_call, setting.energy_j_per_call, setting.time_s_per_call)
+    return dict(zip(CURRENCIES, prices, strict=True))[currency]
 
 
 def expected_cost(setting: Setting, estimator: Estimator, currency: Currency) -> Floats:
@@ -53,8 +54,8 @@ def expected_cost(setting: Setting, estimator: Estimator, currency: Currency) ->
 
 def priced(setting: Setting, output_tok: Floats, currency: Currency) -> Floats:
     """What calls with answers that long cost, (queries, pools). ValueError where nobody knows."""
-    price = {"usd": setting.asked.usd, "energy": setting.asked.energy_j, "time": setting.asked.time_s}[currency]
-    return _known(price(output_tok), currency, setting.pools)
+    prices = (setting.asked.usd, setting.asked.energy_j, setting.asked.time_s)
+    return _known(dict(zip(CURRENCIES, prices, strict=True))[currency](output_tok), currency, setting.pools)
 
 
 def expected_quality(setting: Setting, estimator: Estimator) -> Floats:
@@ -67,7 +68,13 @@ def expected_quality(setting: Setting, estimator: Estimator) -> Floats:
 
 def measured_cost(train: Train, currency: Currency, pools: Sequence[str]) -> Floats:
     """What the calls of the train split cost, (items, pools). ValueError where nobody knows."""
-    return _known({"usd": train.usd, "energy": train.energy_j, "time": train.time_s}[currency], currency, pools)
+    cost = dict(zip(CURRENCIES, (train.usd, train.energy_j, train.time_s), strict=True))[currency]
+    return _known(cost, currency, pools)
+
+
+def train_cost(train: Train, estimator: Estimator, currency: Currency, pools: Sequence[str]) -> Floats:
+    """What a call of each train item is expected to cost, not seen before, (items, pools). ValueError likewise."""
+    return _known(dict(zip(CURRENCIES, train.expected_cost(estimator), strict=True))[currency], currency, pools)
 
 
 def _known(cost: Floats, currency: Currency, pools: Sequence[str]) -> Floats:

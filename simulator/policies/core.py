@@ -434,6 +434,8 @@ class Train:
     """What the estimator says of these items, each without having seen it (cross-fitted), (items, pools)."""
     labelled: Callable[[Estimator, Label], Floats] = field(repr=False, compare=False)
     """The label that these items are expected to have, cross-fitted too, (items, labels)."""
+    expected_cost: Callable[[Estimator], tuple[Floats, Floats, Floats]] = field(repr=False, compare=False)
+    """Dollars, joules and seconds of these items' calls with answers as long as is expected, cross-fitted too."""
 
     def __len__(self) -> int:
         return len(self.score)

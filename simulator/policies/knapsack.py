@@ -17,7 +17,7 @@ SHARE = 1e-6  # of the quality, which may be missed
 
 
 class State(NamedTuple):
-    """What may have been chosen so far: costs, quality lost at the relaxation's price, the state before, the last pool."""
+    """What may have been chosen so far: its cost, what it loses at the relaxation's price, and how it came about."""
 
     cost: Floats
     lost: Floats

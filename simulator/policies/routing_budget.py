@@ -22,8 +22,8 @@ from simulator.policies.choice import (
     cheapest_good,
     expected_cost,
     expected_quality,
-    measured_cost,
     routed,
+    train_cost,
 )
 from simulator.policies.core import FleetView, Floats, Needs, Policy, RouterCost, Setting
 from simulator.policies.knapsack import best_within
@@ -86,8 +86,8 @@ class Forc:
 class Routoo:
     """argmax q^ - lambda c^, with the lambda that spends `budget` a query on the train split: a knapsack's dual price.
 
-    The price is fitted to what the estimator says of train items that it has not seen, and to what their calls cost, so
-    that each query can be decided by itself. Source: Routoo, arXiv 2401.13979.
+    The price is fitted to what the estimator says of train items that it has not seen, so that each query can be
+    decided by itself. Source: Routoo, arXiv 2401.13979.
     """
 
     ROUTER: ClassVar = RouterCost(0.05, source="assumed: a small language model reads the prompt")
@@ -116,7 +116,8 @@ class OptLlm:
 
     The set holds what no other assignment beats at any price of quality (its supported part; OptLLM searches it by
     destroying and rebuilding solutions). `budget` a query takes the most accurate one that it pays for, `accuracy` the
-    cheapest one that is expected to reach it. Source: OptLLM, arXiv 2405.15130.
+    cheapest one that is expected to reach it. Each window is by itself: what one has left over is lost. Source: OptLLM,
+    arXiv 2405.15130.
     """
 
     ROUTER: ClassVar = RouterCost(
@@ -228,6 +229,6 @@ def _learned_path(setting: Setting, estimator: Estimator, currency: Currency) ->
     assert train is not None
 
     def fit() -> Upgrades:
-        return upgrades(train.quality(estimator), measured_cost(train, currency, setting.pools))
+        return upgrades(train.quality(estimator), train_cost(train, estimator, currency, setting.pools))
 
     return setting.fitted(("upgrades", repr(estimator), currency), fit), len(train)

@@ -72,7 +72,7 @@ def _numbers(how: How, quantity: str, published: str, found: float | None, sourc
     if found is None:
         return Row(quantity, published, "undefined", how, source, False)
     differs = found - float(published)
-    decimals = max(_decimals(published) + 1, 0)
+    decimals = 0 if published.isdigit() and float(found).is_integer() else max(_decimals(published) + 1, 0)
     return Row(quantity, published, f"{found:.{decimals}f}", how, source, abs(differs) <= allowed, differs)
 
 

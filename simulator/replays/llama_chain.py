@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.metrics.confidence import auroc, ece
+from simulator.metrics.value import Value
 from simulator.replaying.curve import Curve
 from simulator.replaying.sweep import Named, curve
 from simulator.replaying.vary import Over
@@ -15,7 +16,7 @@ from simulator.replays.core import Replay, Row, exact, relation
 from simulator.replays.idle import Idle, column
 
 SCENARIO = "replays/llama-cascades"
-SOURCE = "computed by another program from rational-llm-cascades@0d9c861 (arXiv 2501.09345), to the digits shown"
+SOURCE = "computed by another program from rational-llm-cascades@0d9c861 (arXiv 2501.09345)"
 FEW = 20  # resamples: intervals are not told here
 
 
@@ -84,21 +85,21 @@ def rows() -> Iterator[Row]:
 def _pair(table: str, small: str, large: str, printed: Published) -> Iterator[Row]:
     idle = Idle(SCENARIO, _table(table), f"policy.order=[{small}, {large}]")
     made = _curve(idle, small, large)
-    alone = made.singles.set_index("pool")
+    alone = dict(zip(made.singles["pool"], made.singles["accuracy"].tolist(), strict=True))
     answers = idle.single(small)
     signal = auroc(column(answers, "confidence"), column(answers, "score"), resamples=0)
-    as_good = made.points[made.points["accuracy"] >= alone.loc[large, "accuracy"] - 1e-12]
-    best = as_good.sort_values("strong_share").iloc[0]
+    as_good = made.points["accuracy"].to_numpy() >= alone[large] - 1e-12
+    matched_at = float(made.points["strong_share"][as_good].min())
     saved = made.metrics["saved_frac"].value
-    told = {
-        "accuracy of the small model": (printed.small, alone.loc[small, "accuracy"]),
-        "accuracy of the large model": (printed.large, alone.loc[large, "accuracy"]),
+    told: dict[str, tuple[str, float | Value]] = {
+        "accuracy of the small model": (printed.small, alone[small]),
+        "accuracy of the large model": (printed.large, alone[large]),
         "AUROC": (printed.auroc, signal),
         "AUDC": (printed.audc, made.metrics["audc"]),
         "AUDC of a coin": (printed.random, made.metrics["audc_random"]),
         "AUDC of the oracle": (printed.oracle, made.metrics["audc_oracle"]),
         "APGR": (printed.apgr, made.metrics["apgr"]),
-        "as good as the large model at a share of": (printed.matched_at, best["strong_share"]),
+        "as good as the large model at a share of": (printed.matched_at, matched_at),
         "saved there [% of the large model's cost]": (printed.saved_pct, np.nan if saved is None else 100 * saved),
     }
     for name, (figure, found) in told.items():

@@ -17,6 +17,8 @@ from simulator.workload.read_quality import files_named, read_quality_profile
 REPLAYS: Mapping[str, str] = {
     "golden-cascades": "simulator.replays.golden",
     "llama-cascades": "simulator.replays.llama_chain",
+    "routellm": "simulator.replays.routellm",
+    "hil-f": "simulator.replays.hil_f",
 }
 """Modules with a `REPLAY`, in the order in which they are told."""
 

@@ -119,6 +119,8 @@ class ItemsProfile(Profile):
     """Models to read, or a map from a name of one's own to the table's; all, in a long table, where it is empty."""
     split: HashSplit = HashSplit()
     """Used where no column says the split."""
+    always_right: str | None = None
+    """A further model, taken to be right on every item: the remote one of hierarchical inference."""
 
     @model_validator(mode="after")
     def _columns_fit_format(self) -> ItemsProfile:
@@ -145,6 +147,12 @@ class ItemsProfile(Profile):
             raise ValueError("give one of 'columns.split' and 'columns.split_by'")
         if self.texts is not None and self.columns.prompt is not None:
             raise ValueError("give one of 'texts' and 'columns.prompt'")
+        return self
+
+    @model_validator(mode="after")
+    def _who_is_right_is_no_other(self) -> ItemsProfile:
+        if self.always_right is not None and (self.always_right in self.models or self.columns.sample is not None):
+            raise ValueError("'always_right' names a model that is not in the table, which has one answer a model")
         return self
 
     def names(self) -> dict[str, str]:

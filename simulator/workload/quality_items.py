@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from simulator.workload.csv_columns import Floats, file_error, find_file, read_csv
-from simulator.workload.quality import QualityTable, Samples
+from simulator.workload.quality import MEASURES, QualityTable, Samples
 from simulator.workload.quality_columns import ItemColumns, ItemsProfile
 from simulator.workload.quality_layout import Layout, layout, prompts_of
 from simulator.workload.splits import hash_split
@@ -64,7 +65,29 @@ def read_items(profile: ItemsProfile, folder: Path) -> tuple[QualityTable, list[
         samples=Samples(score, unknown if group is None else group, output_tok) if columns.sample else None,
         energy_j_per_tok=_quantity(rows, columns, "energy_j_per_tok")[:, :, 0] if columns.energy_j_per_tok else None,
     )
-    return table, splits
+    return table if profile.always_right is None else with_always_right(table, profile.always_right), splits
+
+
+def with_always_right(table: QualityTable, model: str) -> QualityTable:
+    """The table with one more model, always right: its answers equal every right one, and all else is unknown."""
+    measured = {name: getattr(table, name) for name in MEASURES}
+    more = {name: np.append(matrix, np.full((len(table), 1), np.nan), axis=1) for name, matrix in measured.items()}
+    more["score"][:, -1] = 1.0
+    group = table.group
+    if group is not None:
+        known = (table.score == 1.0) & (group >= 0)
+        of_right = group[np.arange(len(table)), known.argmax(axis=1)]
+        right = np.where(known.any(axis=1), of_right, group.max() + 1)
+        group = np.append(group, right[:, None].astype(np.int32), axis=1)
+    unknown = np.full((len(table), 1), np.nan)
+    return replace(
+        table,
+        models=(*table.models, model),
+        **more,
+        group=group,
+        signals={name: np.append(matrix, unknown, axis=1) for name, matrix in table.signals.items()},
+        energy_j_per_tok=None,
+    )
 
 
 def _scores(rows: Layout, profile: ItemsProfile) -> Floats:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from policy_world import ITEMS, POOLS, made, rows, scenario, simulated
+from policy_world import ITEMS, POOLS, TASKS, made, rows, scenario, simulated
 from told_world import View, asked, matrix, query, setting
 
 from simulator.policies.core import Ask, Drop, Failed, Policy, Wait, prepared
@@ -233,3 +233,61 @@ def test_what_is_learned_finds_the_model_that_is_best_at_a_task(folder: Path) ->
     asked_of = result.tables.calls.merge(result.tables.queries[["query", "task"]], on="query").groupby("task")["pool"]
     assert asked_of.agg(set)["code"] == {"middle"}
     assert asked_of.agg(set)["sums"] == {"large"}
+
+
+def best_pools() -> tuple[float, float]:
+    """What the best model of each task of the train split, and the best of all, score on the test split."""
+    told = rows()
+    train, test = ([row for row in told if row["split"] == split] for split in ("train", "test"))
+
+    def best(of: list[dict[str, Any]]) -> str:
+        return max(POOLS, key=lambda pool: sum(row[f"score-{pool}"] for row in of))
+
+    by_task = {task: best([row for row in train if row["task"] == task]) for task in TASKS}
+    single = best(train)
+    scores = [(row[f"score-{by_task[row['task']]}"], row[f"score-{single}"]) for row in test]
+    planted, alone = np.mean(scores, axis=0)
+    return float(planted), float(alone)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"use": "knn-router"},
+        {"use": "mlp-router"},
+        {"use": "svm-router"},
+        {"use": "zooter"},
+        {"use": "tryage"},
+        {"use": "eagle"},
+        {"use": "uniroute", "price": 0.0},
+        {"use": "uniroute", "price": 0.0, "quality": "learned-map"},
+        {"use": "carrot", "mu": 0.0},
+        {"use": "forc"},
+        {"use": "routoo", "budget": 1.0},
+    ],
+    ids=lambda policy: "-".join(map(str, policy.values())),
+)
+def test_what_is_planted_is_found(policy: dict[str, Any], folder: Path) -> None:
+    planted, alone = best_pools()
+    result = simulated(scenario(policy, queries=1500, name="planted"), folder)
+    score = result.tables.queries["score"].mean()
+    assert score > alone + 0.4 * (planted - alone)
+
+
+@pytest.mark.parametrize("budget", [0.00003, 0.0001])
+@pytest.mark.parametrize("use", ["routoo", "forc", "optllm", "zero-router"])
+def test_a_budget_is_spent_and_not_much_more(use: str, budget: float, folder: Path) -> None:
+    queries = simulated(scenario({"use": use, "budget": budget}, queries=1500, name="budget"), folder).tables.queries
+    usd = queries["cost_usd"]
+    slack = 4 * usd.std() * np.sqrt(2 / (ITEMS / 2))  # train and test items differ
+    least = 0.6 * budget if use == "optllm" else budget - slack  # what a window of a few queries has left over is lost
+    assert least < usd.mean() < budget + slack
+
+
+def test_an_accuracy_is_reached_at_less_than_the_best_models_price(folder: Path) -> None:
+    dear = simulated(scenario({"use": "always", "pool": "large"}, queries=1500, name="dear"), folder).tables.queries
+    for use in ("omnirouter", "optllm"):
+        policy = {"use": use, "accuracy": 0.75}
+        cheap = simulated(scenario(policy, queries=1500, name=use), folder).tables.queries
+        assert cheap["score"].mean() > 0.70
+        assert cheap["cost_usd"].mean() < 0.6 * dear["cost_usd"].mean()

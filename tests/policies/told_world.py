@@ -113,6 +113,7 @@ def setting(
         tasks=(),
         quality=lambda estimator: told,
         labelled=lambda estimator, label: label.of(told[:, :, None]),
+        expected_cost=lambda estimator: (train_cost, train_cost, train_cost),
     )
     return Setting(
         pools=pools,

@@ -139,7 +139,11 @@ class Knowledge:
         def labelled(estimator: Estimator, label: Label) -> Floats:
             return np.concatenate([part.labelled(estimator, label) for part in parts])
 
-        return Train(**joined, task=task, tasks=tasks, quality=quality, labelled=labelled)
+        def expected_cost(estimator: Estimator) -> tuple[Floats, Floats, Floats]:
+            usd, energy_j, time_s = zip(*(part.expected_cost(estimator) for part in parts), strict=True)
+            return np.concatenate(usd), np.concatenate(energy_j), np.concatenate(time_s)
+
+        return Train(**joined, task=task, tasks=tasks, quality=quality, labelled=labelled, expected_cost=expected_cost)
 
     def _measured(self, number: int, cls: BuiltClass, table: QualityTable) -> Train:
         """A class's train items at the fleet's pools."""
@@ -148,15 +152,21 @@ class Knowledge:
         items = Items.of(table)
         typical = cls.mean_lengths_tok(self.scenario.spec.seed)
         prompt_tok = np.where(np.isnan(items.prompt_tok) | cls.has_own_lengths, typical[0], items.prompt_tok)
-        output_tok = table.output_tok[:, columns].copy()
-        for pool, lengths in enumerate(cls.plan.output_tok):
-            if lengths is None:
-                output_tok[:, pool] = typical[1]
-        priced = [
-            self.prices.of(pool, prompt_tok, output_tok[:, pool], spec.cached_prompt_frac)
-            for pool in range(len(columns))
-        ]
-        usd, energy_j, time_s = (np.stack(matrix, axis=1) for matrix in zip(*priced, strict=True))
+
+        def priced(output_tok: Floats) -> tuple[Floats, Floats, Floats]:
+            of_pools = (
+                self.prices.of(pool, prompt_tok, output_tok[:, pool], spec.cached_prompt_frac)
+                for pool in range(len(columns))
+            )
+            usd, energy_j, time_s = (np.stack(matrix, axis=1) for matrix in zip(*of_pools, strict=True))
+            return usd, energy_j, time_s
+
+        def lengths(of_table: Floats) -> Floats:
+            own = [given is None for given in cls.plan.output_tok]
+            return np.where(own, typical[1], of_table[:, columns])
+
+        output_tok = lengths(table.output_tok)
+        usd, energy_j, time_s = priced(output_tok)
         for pool, built in enumerate(self.prices.pools):
             if built.hosted is not None and built.spec.price == "recorded":
                 usd[:, pool] = table.cost_usd[:, columns[pool]]
@@ -165,6 +175,10 @@ class Knowledge:
             if built.hosted is not None and built.spec.energy == "recorded":
                 assert table.energy_j_per_tok is not None
                 energy_j[:, pool] = table.energy_j_per_tok[:, columns[pool]] * output_tok[:, pool]
+
+        def expected_cost(estimator: Estimator) -> tuple[Floats, Floats, Floats]:
+            key = (number, repr(estimator), "train", "output_tok")
+            return priced(lengths(self.fitted(key, lambda: told(estimator, self.lesson(number, "output_tok"), items))))
 
         def quality(estimator: Estimator) -> Floats:
             def fit() -> Floats:
@@ -189,6 +203,7 @@ class Knowledge:
             tasks=table.tasks,
             quality=quality,
             labelled=labelled,
+            expected_cost=expected_cost,
         )
 
 
