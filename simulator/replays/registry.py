@@ -19,6 +19,7 @@ REPLAYS: Mapping[str, str] = {
     "llama-cascades": "simulator.replays.llama_chain",
     "routellm": "simulator.replays.routellm",
     "hil-f": "simulator.replays.hil_f",
+    "greenserv": "simulator.replays.greenserv",
 }
 """Modules with a `REPLAY`, in the order in which they are told."""
 
