@@ -156,8 +156,10 @@ def _found(idle: Idle, replayed: Replayed, reward: Floats) -> Found:
 
 
 def _strategies(idle: Idle) -> Iterator[Row]:
-    got = {name: found(idle, policy, 1 if name in ("smallest", "accuracy", "largest") else SEEDS)
-           for name, policy in POLICIES.items()}
+    got = {
+        name: found(idle, policy, 1 if name in ("smallest", "accuracy", "largest") else SEEDS)
+        for name, policy in POLICIES.items()
+    }
     for name, printed in STRATEGIES.items():
         for what, figure, value in zip(("accuracy", "energy [Wh]", "regret"), printed, got[name], strict=True):
             yield shape(f"{name}: {what}", figure, value, PAPER, within=NEAR * float(figure))
@@ -193,7 +195,9 @@ def _sweep(idle: Idle) -> Iterator[Row]:
             yield shape(f"LinUCB at lambda {lam}: {what}", figure, value, PAPER, within=2 * NEAR * float(figure))
     steps = np.array([got[lam] for lam in SWEEP if lam != LAM])  # of 0.2: half of it is less than seeds differ by
     falls = bool((np.diff(steps[:, :2], axis=0) < 0).all())
-    told = f"{got[0.0].accuracy:.3f} to {got[1.0].accuracy:.3f}, {got[0.0].energy_wh:.0f} to {got[1.0].energy_wh:.0f} Wh"
+    told = (
+        f"{got[0.0].accuracy:.3f} to {got[1.0].accuracy:.3f}, {got[0.0].energy_wh:.0f} to {got[1.0].energy_wh:.0f} Wh"
+    )
     yield relation(
         "accuracy and energy fall as lambda rises", ".660 to .375, 244 to 67 Wh", told, falls, PAPER, how="shape"
     )
@@ -203,8 +207,7 @@ def _change(idle: Idle) -> Iterator[Row]:
     """The scenario's queries come every 100 s, so that a query's number is a time."""
     at_s = 100.0 * CHANGE
     change = {"from_s": {"gemma-12b": at_s}, "until_s": {"llama-8b": at_s}}
-    told = [idle.instead(whole(idle, {**bandit("linucb", "task"), **change}), seed).queries
-            for seed in range(SEEDS)]
+    told = [idle.instead(whole(idle, {**bandit("linucb", "task"), **change}), seed).queries for seed in range(SEEDS)]
     for (first, last), figure in SHARES.items():
         share = np.mean([(one["pool"][CHANGE + first : CHANGE + last] == "gemma-12b").mean() for one in told])
         yield shape(f"share of the new model, {first} to {last} after", figure, float(share), PAPER, within=0.15)

@@ -20,6 +20,11 @@ REPLAYS: Mapping[str, str] = {
     "routellm": "simulator.replays.routellm",
     "hil-f": "simulator.replays.hil_f",
     "greenserv": "simulator.replays.greenserv",
+    "uniroute": "simulator.replays.uniroute",
+    "hybrid-llm": "simulator.replays.hybrid_llm",
+    "routellm-mf": "simulator.replays.routellm_mf",
+    "frugalgpt": "simulator.replays.frugal",
+    "automix": "simulator.replays.automix",
 }
 """Modules with a `REPLAY`, in the order in which they are told."""
 

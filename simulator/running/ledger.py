@@ -127,9 +127,7 @@ def _stations(system: System, logs: Logs, part: Part) -> Iterator[dict[str, Any]
         )
 
 
-def _hosted(
-    system: System, calls: pd.DataFrame, hosted_j: NDArray[np.float64], part: Part
-) -> Iterator[dict[str, Any]]:
+def _hosted(system: System, calls: pd.DataFrame, hosted_j: NDArray[np.float64], part: Part) -> Iterator[dict[str, Any]]:
     for built in system.pools:
         if built.hosted is None:
             continue

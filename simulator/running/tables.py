@@ -114,9 +114,7 @@ def hosted_j(system: System, world: World, logs: Logs) -> Floats:
             assert cls.table is not None, "recorded joules without a table"
             assert cls.table.energy_j_per_tok is not None, "recorded joules without a table"
             mine = world.cls[query] == cls_number
-            found[rows[mine]] = (
-                tokens[mine] * cls.table.energy_j_per_tok[world.item[query[mine]], cls.columns[number]]
-            )
+            found[rows[mine]] = tokens[mine] * cls.table.energy_j_per_tok[world.item[query[mine]], cls.columns[number]]
     return found
 
 
