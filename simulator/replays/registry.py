@@ -25,6 +25,7 @@ REPLAYS: Mapping[str, str] = {
     "routellm-mf": "simulator.replays.routellm_mf",
     "frugalgpt": "simulator.replays.frugal",
     "automix": "simulator.replays.automix",
+    "n1-bandit-under-load": "simulator.replays.n1",
 }
 """Modules with a `REPLAY`, in the order in which they are told."""
 
