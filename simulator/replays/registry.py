@@ -26,6 +26,7 @@ REPLAYS: Mapping[str, str] = {
     "frugalgpt": "simulator.replays.frugal",
     "automix": "simulator.replays.automix",
     "n1-bandit-under-load": "simulator.replays.n1",
+    "n2-moving-threshold": "simulator.replays.n2",
 }
 """Modules with a `REPLAY`, in the order in which they are told."""
 
