@@ -27,6 +27,7 @@ REPLAYS: Mapping[str, str] = {
     "automix": "simulator.replays.automix",
     "n1-bandit-under-load": "simulator.replays.n1",
     "n2-moving-threshold": "simulator.replays.n2",
+    "n3-route-or-cascade": "simulator.replays.n3",
 }
 """Modules with a `REPLAY`, in the order in which they are told."""
 
