@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import nan
 
+from simulator.engine.asks import truth_of
 from simulator.engine.clock import TIMER, Clock, once
 from simulator.engine.job import Job
 from simulator.engine.life import Life
@@ -48,8 +48,7 @@ class FeedbackLine:
         plan, row = self.plan, life.row
         if self.uniform("feedback", row, 0) >= plan.frac:
             return
-        scores = life.cls.score[job.pool] if life.item >= 0 else None
-        score = nan if scores is None else scores[life.item]
+        score = truth_of(job)
         if self.uniform("feedback-noise", row, 0) < plan.noise:
             score = 1.0 - score
         usd, energy_j = self.price(job)

@@ -27,8 +27,10 @@ class Job:
         "failure",
         "first_s",
         "first_seen_s",
+        "forks",
         "generated_tok",
         "id",
+        "is_fork",
         "is_remote",
         "life",
         "load_tok",
@@ -42,12 +44,17 @@ class Job:
         "replica",
         "reserved_tok",
         "retries",
+        "sample",
         "started_s",
         "streams",
         "submitted_s",
         "target_tok",
+        "vote",
         "wanted",
     )
+
+    is_fork: bool  # of calls with `forks`: another has its prompt prefilled
+    vote: float  # of a verification at a pool: what it will say
 
     def __init__(
         self, id: int, life: Life, call: Call, pool: int, now_s: float, prompt_tok: int, output_tok: int
@@ -69,6 +76,8 @@ class Job:
         self.is_remote = False  # its pool is at another place than its router
         self.streams = False  # the first token is sent ahead
         self.cancelled = False  # the replica is to let go of it
+        self.forks: list[Job] | None = None  # samples of one prompt that wait for it to be prefilled: one list for all
+        self.sample = 0  # which answer of its pool to its query; -1: a verification or refinement
         self.wanted = True  # somebody still waits for it
         self.failure = ""
         self.load_tok = 0.0  # what it counts in the loads of dispatch

@@ -39,6 +39,7 @@ CALL_COLUMNS = {
     "output_tok": "int32",
     "preemptions": "int16",
     "retries": "int16",
+    "sample": "int16",
 }
 TRANSFER_COLUMNS = {"start_s": "float64", "time_s": "float64", "bytes": "float64"}
 RADIO_COLUMNS = {"user": "int32", "start_s": "float64", "end_s": "float64"}

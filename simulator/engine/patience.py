@@ -42,7 +42,8 @@ class Patience:
     def _has_seen(self, life: Life) -> bool:
         """Whether the user has seen a token, or the query is over."""
         return life.ended or any(
-            (job.call.final or life.cls.at_once) and job.first_s <= self.clock.now for job in life.flying
+            (job.call.final or life.cls.at_once) and job.call.kind != "verify" and job.first_s <= self.clock.now
+            for job in life.flying
         )
 
 

@@ -17,6 +17,19 @@ Seconds = float
 
 
 @dataclass(frozen=True, eq=False)
+class SamplesPlan:
+    """Several answers of a pool's model: lists by item, then by sample, all that are recorded.
+
+    `output_tok` None: lengths are the workload's. `confidence` None: that of the item is all samples'.
+    """
+
+    score: list[list[float]]
+    group: list[list[int]]
+    output_tok: list[list[int]] | None
+    confidence: list[list[float]] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class ClassPlan:
     """A class of the workload. Columns are per pool: a list over items, or None where the table has nothing to say.
 
@@ -30,6 +43,8 @@ class ClassPlan:
     output_tok: tuple[list[int] | None, ...] = ()
     prompt_tok: tuple[list[int] | None, ...] = ()
     latency_s: tuple[Column | None, ...] = ()
+    group: tuple[list[int] | None, ...] = ()  # of equal answers; empty where none is known
+    samples: tuple[SamplesPlan | None, ...] = ()  # empty where none are recorded
     timeout_s: Seconds | None = None
     call_timeout_s: Seconds | None = None
     abandon_s: Seconds | None = None
@@ -74,6 +89,22 @@ class StationPlan:
 
 
 @dataclass(frozen=True)
+class JudgePlan:
+    """A verifier that is a call at a pool (by index): it reads the prompt, the answer and `prompt_tok` more.
+
+    It votes 1 with the probability `right` where the answer is right, and `wrong` where it is not. Where these are
+    None, what it says is the answer's confidence.
+    """
+
+    name: str
+    pool: int
+    prompt_tok: int
+    output_tok: int
+    right: float | None = None
+    wrong: float | None = None
+
+
+@dataclass(frozen=True)
 class GaugePlan:
     """The batteries of a pool's machines, as a fuel gauge knows them: what is in them, and what calls take out.
 
@@ -96,7 +127,7 @@ class Plan:
     policy: Callable[[World, Uniform], Policy]  # of a replication
     links: tuple[LinkPlan, ...] = ()
     router: StationPlan | None = None
-    verifiers: tuple[StationPlan, ...] = ()
+    verifiers: tuple[StationPlan | JudgePlan, ...] = ()
     refresh_s: float = 0.0
     delay_s: float = 0.0
     horizon_s: float | None = None
@@ -106,8 +137,9 @@ class Plan:
 
     @property
     def stations(self) -> tuple[StationPlan, ...]:
-        """The router, if there is one, and the verifiers."""
-        return (self.router, *self.verifiers) if self.router else self.verifiers
+        """The router, if there is one, and the verifiers that are no calls at pools."""
+        verifiers = tuple(plan for plan in self.verifiers if isinstance(plan, StationPlan))
+        return (self.router, *verifiers) if self.router else verifiers
 
     def pool_index(self) -> Mapping[str, int]:
         """Index of each pool and, after them, of each verifier."""

@@ -118,10 +118,16 @@ class Pool:
             self.hooks.refused(job, "too-long")
             return
         job.submitted_s = now
+        if job.forks:
+            self._read(job.forks, now)
         if self.shared is not None:
             self._share(job, now)
             return
-        i = self.choose(job) if len(self.replicas) > 1 else 0
+        i = 0
+        if len(self.replicas) > 1:
+            i = job.call.replica
+            if i < 0:
+                i = self.choose(job)
         replica = self.replicas[i]
         if (
             self.max_queue is not None
@@ -133,10 +139,17 @@ class Pool:
         job.replica = i
         self.load_tok[i] += job.load_tok
         self.calls[i] += 1
+        if job.forks:
+            for fork in job.forks:
+                self._on(i, fork)
         replica.submit(job, now)
 
     def cancel(self, job: Job, now: float) -> None:
         """Take `job` off its replica, at the end of the pass under way."""
+        if job.forks and job in job.forks:  # it waits for its prompt
+            job.forks.remove(job)
+            self._gone(job, now)
+            return
         was_first = self.shared is not None and bool(self.shared) and self.shared[0] is job
         if job.replica >= 0:
             self.replicas[job.replica].cancel(job, now)
@@ -149,6 +162,7 @@ class Pool:
     def report(self, now_s: float) -> Reported:
         """What the pool says of itself at `now_s`."""
         waiting = len(self.shared) if self.shared is not None else sum(len(r.waiting) for r in self.replicas)
+        waiting += sum(len(r.forks) for r in self.replicas)
         capacity = sum(r.kv_tok for r in self.replicas)
         used = sum(r.kv_used_tok() for r in self.replicas) / capacity if self.limits.kv_tok else 0.0
         return Reported(now_s, waiting, sum(r.seqs for r in self.replicas), used)
@@ -156,7 +170,7 @@ class Pool:
     def _done(self, job: Job, now: float) -> None:
         self._off(job)
         self.outputs += 1
-        self.prompts_tok += job.prompt_tok
+        self.prompts_tok += job.prompt_tok if job.forks is None or not job.is_fork else 1
         self.outputs_tok += job.output_tok
         self.mean_output_tok = self.outputs_tok / self.outputs
         self.tell_done(job, now)
@@ -164,6 +178,21 @@ class Pool:
     def _gone(self, job: Job, now: float) -> None:
         self._off(job)
         self.hooks.gone(job, now)
+
+    def _read(self, forks: list[Job], now: float) -> None:
+        """The further samples of a prompt have come with it; one that is larger than the KV is refused by itself."""
+        for fork in tuple(forks):
+            if fork.prompt_tok + fork.output_tok - 1 > self.replicas[0].kv_tok:
+                forks.remove(fork)
+                self.hooks.refused(fork, "too-long")
+            else:
+                fork.submitted_s = now
+
+    def _on(self, i: int, job: Job) -> None:
+        """`job` counts in the load of replica `i`."""
+        job.replica = i
+        self.load_tok[i] += job.load_tok
+        self.calls[i] += 1
 
     def _off(self, job: Job) -> None:
         """`job` counts no longer in the load of its replica, if it has one."""
@@ -208,12 +237,13 @@ class Pool:
     def _pulled(self, i: int, job: Job) -> None:
         """Replica `i` has taken `job` out of the shared queue."""
         self._off(job)
-        job.replica = i
-        self.load_tok[i] += job.load_tok
-        self.calls[i] += 1
+        self._on(i, job)
+        for fork in job.forks or ():
+            self._off(fork)
+            self._on(i, fork)
 
     def _returned(self, job: Job, now: float) -> None:
-        """`job` was preempted: once its replica has begun its pass, another may take it."""
+        """`job` was preempted, or forked: once its replica has begun its pass, another may take the queue's head."""
         once(self.clock, now, job.order, self._wake_all)
 
     # Dispatch: the index of a replica
@@ -297,14 +327,24 @@ class HostedPool:
     def submit(self, job: Job, now: float) -> None:
         """Serve `job`, if no rate limit is in the way."""
         job.submitted_s = now
+        for fork in job.forks or ():
+            fork.submitted_s = now
         if self.limiter is None:
             self._serve(job, now)
         else:
             self.limiter.submit(job, now)
 
     def _serve(self, job: Job, now: float) -> None:
-        job.started_s = now
         first_s, last_s = self.latency(job, self.uniform)
+        self._answer(job, first_s, last_s, now)
+        if job.forks:  # one time to the first token, each its own token rate
+            for fork in job.forks:
+                own_first_s, own_last_s = self.latency(fork, self.uniform)
+                self._answer(fork, first_s, first_s + own_last_s - own_first_s, now)
+            job.forks.clear()
+
+    def _answer(self, job: Job, first_s: float, last_s: float, now: float) -> None:
+        job.started_s = now
         self.running += 1
         if job.streams:
             once(self.clock, now + first_s, job.order, partial(self._first, job))
@@ -314,7 +354,10 @@ class HostedPool:
 
     def cancel(self, job: Job, now: float) -> None:
         """What was begun goes on, and is billed; what waits to be tried again is not."""
-        if self.limiter is not None and self.limiter.forget(job):
+        if job.forks and job in job.forks:
+            job.forks.remove(job)
+            self.hooks.gone(job, now)
+        elif self.limiter is not None and self.limiter.forget(job):
             self.hooks.gone(job, now)
 
     def report(self, now_s: float) -> Reported:

@@ -46,10 +46,10 @@ class Bucket:
 class RateLimiter:
     """Lets calls pass while both buckets have enough for them; others come back later, or are refused in the end.
 
-    A call takes one request and its prompt and output tokens, as if the client had asked for an answer of just that
-    length at most. A refused try takes nothing. The wait is cut by up to a quarter by chance, as the OpenAI Python
-    client does it (version 1: 0.5 s, doubled, two retries). Left out: that a retry goes over the link once more, and
-    tries that count towards the limit themselves (errs to short waits).
+    A call takes one request and its prompt and output tokens (of all samples of its prompt), as if the client had asked
+    for an answer of just that length at most. A refused try takes nothing. The wait is cut by up to a quarter by
+    chance, as the OpenAI Python client does it (version 1: 0.5 s, doubled, two retries). Left out: that a retry goes
+    over the link once more, and tries that count towards the limit themselves (errs to short waits).
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class RateLimiter:
 
     def submit(self, job: Job, now: float) -> None:
         """Serve `job` now, later, or not at all."""
-        tokens = job.prompt_tok + job.output_tok
+        tokens = job.prompt_tok + job.output_tok + sum(fork.output_tok for fork in job.forks or ())
         if (self.requests is None or self.requests.has(1.0, now)) and (
             self.tokens is None or self.tokens.has(tokens, now)
         ):

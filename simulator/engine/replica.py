@@ -7,6 +7,10 @@ preempted: it goes to the head of the queue and is recomputed, prompt and genera
 a head that does not fit blocks the queue. Static batching and one call at a time are the same replica with other
 limits.
 
+Further samples of a prompt (forks) wait until the first has prefilled it, and prefill but its last token then, as an
+engine with a prefix cache does. They come before all that wait, in whole blocks of their own (errs to high memory); a
+static batch takes them in when the next one forms (errs to long times).
+
 Passes are not stepped one by one. While nobody joins or leaves, pass j takes `first_s + j * growth_s` (the step model
 says for how many passes that holds), so a *span* of k passes is one event, after
 `k * first_s + growth_s * k * (k - 1) / 2`. It ends with the first completion or chunk, or before the blocks run out; an
@@ -55,7 +59,8 @@ class Replica:
     """A queue and a batch, driven by one alarm; `log` takes a row of `SPAN_COLUMNS` a span.
 
     `waiting` may be replaced by a queue shared with other replicas; `pulled` is then told who was taken from it, and
-    `returned` who came back to it. `rested` is told when work is over; `fetch` when a call waits while the model is not
+    `returned` who came back to it, or whose samples
+    come before it. `rested` is told when work is over; `fetch` when a call waits while the model is not
     in memory (`passes` is AWAY until `come_back`).
     """
 
@@ -71,6 +76,7 @@ class Replica:
         "fetch",
         "first",
         "first_s",
+        "forks",
         "gone",
         "growth_s",
         "joined",
@@ -117,6 +123,7 @@ class Replica:
         self.first, self.done, self.gone = hooks
         self.slowdown = slowdown
         self.waiting: deque[Job] = deque()
+        self.forks: deque[Job] = deque()  # samples whose prompt is in this replica's memory: before all that wait
         self.pulled: Callable[[Job], None] | None = None
         self.returned: Callable[[Job, float], None] | None = None
         self.rested: Callable[[float], None] | None = None
@@ -151,6 +158,8 @@ class Replica:
 
     def can_join(self, job: Job, before: Collection[Job]) -> bool:
         """Whether `job` and those `before` it have seats and memory (as at this pass's start) when the pass ends."""
+        if self.forks:
+            before = (*self.forks, *before)
         if self.seqs + len(before) >= self.max_seqs or (self.static and self.seqs):
             return False
         blocks = sum(-(-other.target_tok // self.block_tok) for other in (*before, job))
@@ -185,11 +194,12 @@ class Replica:
     def cancel(self, job: Job, now: float) -> None:
         """Let go of `job` at the end of the pass under way; one that waits goes at once."""
         job.cancelled = True
-        if (job.started_s != job.started_s or job in self.waiting) and not self._was_just_preempted(job, now):
-            was_first = self.waiting[0] is job
-            self.waiting.remove(job)
+        queue = self.forks if job in self.forks else self.waiting
+        if (job.started_s != job.started_s or job in queue) and not self._was_just_preempted(job, now):
+            was_first = queue[0] is job
+            queue.remove(job)
             self.gone(job, now)
-            if was_first and self.waiting:
+            if was_first and (self.forks or self.waiting):
                 self.wake(now)
             return
         self.leaving = True
@@ -223,7 +233,7 @@ class Replica:
         if context + seqs * (self.block_tok - 1) + self.reserved_tok > self.kv_tok:
             seqs, context = self._make_room(now)
         self.pledged = ()
-        if self.waiting or self.prefilling:
+        if self.waiting or self.prefilling or self.forks:
             passes, chunk, past, pairs = self._fill(start_s, seqs, context)
         else:
             self.chunks = self.joined = ()
@@ -274,14 +284,18 @@ class Replica:
             past += done
             pairs += take * (done + take / 2)
         joined: list[Job] = []
-        while waiting and seats > 0 and (room > 0 or forming):
-            job = waiting[0]
-            take = job.target_tok
-            need = -(-take // self.block_tok) * self.block_tok
+        queue = self.forks or waiting
+        while queue and seats > 0 and (room > 0 or forming):
+            job = queue[0]
+            done = job.prefilled_tok
+            take = job.target_tok - done
+            need = -(-job.target_tok // self.block_tok) * self.block_tok
             free = self.kv_tok - self.reserved_tok - need
             if context + seqs * (self.block_tok - 1) > free and self.running.kv_tok() > free:
                 break
-            waiting.popleft()
+            queue.popleft()
+            if queue is not waiting and not queue:
+                queue = waiting
             job.reserved_tok = need
             self.reserved_tok += need
             self._admitted(job, start_s)
@@ -294,6 +308,9 @@ class Replica:
                 chunks.append((job, take))
                 chunk += take
                 pairs += take * take / 2
+                if done:  # of forks
+                    past += done
+                    pairs += take * done
         self.chunks, self.joined = chunks, joined
         if not chunks:
             return FOREVER, 0, 0, 0.0
@@ -353,6 +370,8 @@ class Replica:
             job.started_s = nan
         if job.cancelled:
             self.gone(job, now)
+        elif job.forks is not None and job.is_fork and not job.preemptions:
+            self.forks.appendleft(job)
         else:
             self._queue_first(job)
 
@@ -388,11 +407,22 @@ class Replica:
             job.first_s = now
             if job.streams:
                 self.first(job, now)
+            if job.forks:
+                self._fork(job, job.forks, now)
         left = job.output_tok - job.generated_tok
         if left <= 0:
             finished.append(job)
             return
         self.running.join(job, job.target_tok + 1, left)
+
+    def _fork(self, job: Job, forks: list[Job], now: float) -> None:
+        """The prompt of `job` is in memory: of its other samples only the last token is left to prefill."""
+        for fork in forks:
+            fork.prefilled_tok = fork.target_tok - 1
+        self.forks.extend(forks)
+        forks.clear()
+        if self.returned is not None:
+            self.returned(job, now)
 
     def _let_go(self, now: float) -> None:
         """Drop the running calls that were cancelled."""

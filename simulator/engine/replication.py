@@ -8,7 +8,8 @@ from math import nan
 
 import numpy as np
 
-from simulator.engine.calls import Calls, PolicyError, Told
+from simulator.engine.asks import PolicyError
+from simulator.engine.calls import Calls, Told
 from simulator.engine.clock import ARRIVAL, TIMER, Alarm, Clock, once
 from simulator.engine.feedback import FeedbackLine
 from simulator.engine.job import Job
@@ -190,13 +191,12 @@ class Replication:
 
     def _call(self, life: Life, call: Call, now: float) -> None:
         try:
-            job = self.calls.send(life, call, now)
+            self.calls.send(life, call, now)
         except PolicyError as error:
             raise PolicyError(f"{self.policy!r} {error}") from None
         if self.patience and life.cls in self.patience:
-            self.patience[life.cls].watch_call(job, now)
-        if call.samples > 1:
-            self._call(life, call._replace(samples=call.samples - 1), now)
+            for job in life.flying[-call.samples :]:
+                self.patience[life.cls].watch_call(job, now)
 
     def _give_up(self, life: Life, now: float) -> None:
         """Nobody waits for what is in flight."""

@@ -79,7 +79,7 @@ class LearnedMap:
 
     k: Annotated[int, Field(ge=1)] = 20
     prior_items: Annotated[float, Field(ge=0)] = 1.0
-    l2: Annotated[float, Field(ge=0)] = 1e-3
+    l2: Annotated[float, Field(ge=0)] = 1e-4
     features: EncoderPart = Usual()
 
     def fit(self, lesson: Lesson) -> Predict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Protocol, runtime_checkable
 
 import numpy as np
@@ -128,7 +128,13 @@ class Lesson:
         """These items only. Encoders still learn from all: of those left out they see the prompt, never an outcome."""
         there = rows if self.rows is None else self.rows[rows]
         samples = None if self.samples is None else self.samples[rows]
-        return Lesson(self.items.take(rows), self.target[rows], self.seed, self.models, samples, self.encodings, there)
+        return replace(self, items=self.items.take(rows), target=self.target[rows], samples=samples, rows=there)
+
+    def of(self, columns: NDArray[np.intp]) -> Lesson:
+        """These models only."""
+        samples = None if self.samples is None else self.samples[:, columns]
+        models = tuple(self.models[i] for i in columns) if self.models else ()
+        return replace(self, target=self.target[:, columns], models=models, samples=samples)
 
     def encode(self, encoder: Encoder) -> Encode:
         """The encoder's function from items to features."""

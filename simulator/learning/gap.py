@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -44,9 +44,7 @@ class GapClassifier:
             np.ones(len(answers)) if small == large else gap_labels(answers[:, small], answers[:, large], self.label)
             for small in range(answers.shape[1])
         ]
-        named = Lesson(
-            lesson.items, np.stack(labels, axis=1), lesson.seed, encodings=lesson.encodings, rows=lesson.rows
-        )
+        named = replace(lesson, target=np.stack(labels, axis=1))
         return each_model(named, self.features, lambda x, y: logistic(x, y, self.c))
 
 

@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-from simulator.learning.core import Estimator, Floats, Items, Lesson
+from simulator.learning.core import Estimator, Floats, Items, Lesson, Predict
 
 FOLDS = 5
 
@@ -22,7 +22,7 @@ def predictions(estimator: Estimator, lesson: Lesson, items: Items) -> Floats:
     told = np.full((len(items), lesson.target.shape[1]), np.nan)
     new = np.flatnonzero(known < 0)
     if len(new):
-        told[new] = estimator.fit(lesson)(items.take(new))
+        told[new] = _learned(estimator, lesson)(items.take(new))
     if len(new) < len(items):
         seen = np.flatnonzero(known >= 0)
         told[seen] = _cross_fitted(estimator, lesson)[known[seen]]
@@ -35,5 +35,22 @@ def _cross_fitted(estimator: Estimator, lesson: Lesson) -> Floats:
     for left_out in np.unique(fold):
         rest, these = np.flatnonzero(fold != left_out), np.flatnonzero(fold == left_out)
         rest = rest if len(rest) else these  # a lesson of one fold
-        told[these] = estimator.fit(lesson.take(rest))(lesson.items.take(these))
+        told[these] = _learned(estimator, lesson.take(rest))(lesson.items.take(these))
     return told
+
+
+def _learned(estimator: Estimator, lesson: Lesson) -> Predict:
+    """What the estimator learns of the models that were measured; NaN for others."""
+    measured = np.flatnonzero(~np.isnan(lesson.target).all(axis=0))
+    models = lesson.target.shape[1]
+    if len(measured) == models:
+        return estimator.fit(lesson)
+    predict = estimator.fit(lesson.of(measured)) if len(measured) else None
+
+    def padded(items: Items) -> Floats:
+        told = np.full((len(items), models), np.nan)
+        if predict is not None:
+            told[:, measured] = predict(items)
+        return told
+
+    return padded

@@ -34,12 +34,14 @@ class Value:
 
 
 def value_of(metric: Callable[..., float], *args: Any, **more: Any) -> Value:
-    """The metric of these arguments without an interval; undefined where it says so or is no finite number."""
+    """The metric of these arguments without an interval; undefined where it says so, unknown where NaN."""
     try:
         found = float(metric(*args, **more))
     except Undefined as why:
         return Value(None, reason=str(why))
-    return Value(found) if np.isfinite(found) else Value(None, reason="not a finite number")
+    if np.isfinite(found):
+        return Value(found)
+    return Value(None, reason="unknown" if np.isnan(found) else "not a finite number")
 
 
 def over_items(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +48,39 @@ def alone(steps: StepModel, prompt_tok: Ints, output_tok: Ints, batched_tok: int
 
     last_s, joules = total(spans_of.time_s), total(meter.energy_j)
     return Alone(first_s[place.ravel()], last_s, joules, total(meter.flop), total(meter.bytes))
+
+
+def side_by_side(steps: StepModel, prompt_tok: int, output_tok: Sequence[int], batched_tok: int) -> Alone:
+    """Samples of one prompt on an idle replica, (samples,): the first prefills it, all decode together.
+
+    The others prefill the prompt's last token when it is there. What passes draw is shared evenly by those in them.
+    """
+    n = len(output_tok)
+    rows = _prefill(steps, prompt_tok, batched_tok)
+    who: list[list[int]] = [[0]] * len(rows)
+    now_s = sum(row[0] for row in rows)
+    first_s, last_s = np.full(n, now_s), np.full(n, now_s)
+    done = np.array([1] + [0] * (n - 1))
+    wanted = np.array(output_tok)
+    while (done < wanted).any():
+        decoding = np.flatnonzero((done > 0) & (done < wanted)).tolist()
+        joining = np.flatnonzero(done == 0).tolist()
+        context, chunk = int(prompt_tok * len(decoding) + done[decoding].sum()), len(joining)
+        past, pairs = chunk * (prompt_tok - 1), chunk * (prompt_tok - 0.5)
+        start_s, growth_s, holds = steps.pace(len(decoding), context, chunk, past, pairs)
+        passes = 1 if joining else min(holds, int((wanted - done)[decoding].min()))
+        span_s = passes * (start_s + growth_s * (passes - 1) / 2)
+        rows.append((span_s, passes, len(decoding), context, chunk, past, pairs))
+        who.append(decoding + joining)
+        now_s += span_s
+        done[decoding + joining] += passes
+        first_s[joining] = now_s
+        last_s[decoding + joining] = now_s
+    meter = steps.meter(Spans(*np.array(rows, dtype=np.float64).T))
+    shares = np.zeros((n, len(rows)))
+    for span, those in enumerate(who):
+        shares[those, span] = 1 / len(those)
+    return Alone(first_s, last_s, shares @ meter.energy_j, shares @ meter.flop, shares @ meter.bytes)
 
 
 def _prefill(steps: StepModel, prompt: int, batched_tok: int) -> list[tuple[float, ...]]:

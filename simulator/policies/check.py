@@ -144,15 +144,15 @@ def check_policy(policy: Policy | Prepared, pools: Sequence[str], verifiers: Seq
     """Lead `policy` through queries with all kinds of answers and failures, and raise BrokenPromise if it breaks one.
 
     The promises: it decides with one of Ask, Wait, Finish, Drop; asks only `pools` (and `verifiers`, to verify, after
-    an answer); finishes only with an answer it was given; never waits with nothing in flight; ends every query within a
-    few calls; decides alike when asked the same again; and changes neither query nor view. One that learns is told of
-    some answers.
+    an answer); refines only after an answer; finishes only with an answer it was given; never waits with nothing in
+    flight; ends every query within a few calls; decides alike when asked the same again; and changes neither query nor
+    view. One that learns is told of some answers.
     """
     ready = prepared(policy, setting(pools))
     view = _Fleet(MappingProxyType({name: _Pool(name) for name in pools}), MappingProxyType({"link": _Link()}))
     for number in range(QUERIES):
         query = Query(number, ClassFacts("chat", "here"), ("math", None)[number % 2], 1 + 37 * number, float(number))
-        _lead(ready, query, view, (*pools, *verifiers), frozenset(verifiers))
+        _lead(ready, query, view, frozenset(verifiers))
 
 
 def setting(pools: Sequence[str]) -> Setting:
@@ -177,7 +177,7 @@ def setting(pools: Sequence[str]) -> Setting:
     )
 
 
-def _lead(policy: Policy, query: Query, view: _Fleet, known: Sequence[str], verifiers: frozenset[str]) -> None:
+def _lead(policy: Policy, query: Query, view: _Fleet, verifiers: frozenset[str]) -> None:
     """One query from its arrival to its end."""
     flying: list[tuple[str, str]] = []
     for _ in range(MOST_CALLS):
@@ -190,7 +190,7 @@ def _lead(policy: Policy, query: Query, view: _Fleet, known: Sequence[str], veri
             raise BrokenPromise(f"{policy!r} decides {decision!r}, then {again!r}, about the same query {query.id}")
         match decision:
             case Ask(calls):
-                _check_calls(policy, query, calls, known, verifiers)
+                _check_calls(policy, query, calls, view, verifiers)
                 for call in calls:
                     query.asked += (call.pool,) * call.samples
                     flying += [(call.pool, call.kind)] * call.samples
@@ -225,9 +225,8 @@ def _tell(policy: Policy, query: Query, pool: str) -> None:
         tell((policy,), Feedback(query.id, pool, score, 10 + query.id, 1e-3, 10.0, 1.0, at_s))
 
 
-def _check_calls(
-    policy: Policy, query: Query, calls: Sequence[Any], known: Sequence[str], verifiers: frozenset[str]
-) -> None:
+def _check_calls(policy: Policy, query: Query, calls: Sequence[Any], view: _Fleet, verifiers: frozenset[str]) -> None:
+    known = (*view.pools, *sorted(verifiers))
     if not calls:
         raise BrokenPromise(f"{policy!r} asks for no call of query {query.id}")
     for call in calls:
@@ -235,8 +234,15 @@ def _check_calls(
             raise BrokenPromise(f"{policy!r} asks {call.pool!r}; there are {', '.join(known)}")
         if (call.kind == "verify") != (call.pool in verifiers):
             raise BrokenPromise(f"{policy!r} makes a {call.kind!r} call to {call.pool!r}")
-        if call.kind == "verify" and not query.answers_from(known):
-            raise BrokenPromise(f"{policy!r} verifies query {query.id}, which has no answer yet")
+        if call.kind == "verify" and call.final:
+            raise BrokenPromise(f"{policy!r} makes a verification of query {query.id} final")
+        if call.kind != "answer" and not any(isinstance(o, Answer) and o.kind != "verify" for o in query.outcomes):
+            does = "verifies" if call.kind == "verify" else "refines"
+            raise BrokenPromise(f"{policy!r} {does} query {query.id}, which has no answer yet")
+        if call.samples < 1:
+            raise BrokenPromise(f"{policy!r} asks {call.pool!r} for {call.samples} samples of query {query.id}")
+        if call.pool not in verifiers and call.replica >= view.pools[call.pool].replicas:
+            raise BrokenPromise(f"{policy!r} asks replica {call.replica} of {call.pool!r}, which has fewer")
 
 
 def _outcome(query: Query, pool: str, kind: Any) -> Outcome:

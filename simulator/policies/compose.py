@@ -1,15 +1,10 @@
-"""Policies that hold policies: route, generate, verify, and then accept, refine, escalate or abstain, in one scenario.
-
-A held policy is asked about a query as if nobody else had been: it sees the calls that it made and the outcomes of
-those, from the moment at which it was given the query.
-"""
+"""Policies that hold policies: route, generate, verify, then accept, refine, escalate or abstain, in one scenario."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, auto
+from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 from simulator.policies.core import (
@@ -18,10 +13,8 @@ from simulator.policies.core import (
     Call,
     Decision,
     Drop,
-    Feedback,
     Finish,
     FleetView,
-    Learner,
     Needs,
     Policy,
     PolicyPart,
@@ -32,97 +25,11 @@ from simulator.policies.core import (
 )
 from simulator.policies.signals import Signal, SignalName, signal
 from simulator.policies.stages import ABSTAIN, Bands, Verdict
+from simulator.policies.turns import Turn, Turns, teaching, turn_of
 from simulator.spec.base import Count, NonNegative
 from simulator.spec.refs import PoolName, VerifierName
 
 CLOSE_S = 1e-9  # what the rounding of clocks leaves of a pause
-
-
-class Turn:
-    """Whose turn it is with a query, and from where on: what a holder remembers of it."""
-
-    __slots__ = ("answer", "asked", "begun_s", "final", "late", "outcomes", "own", "whose")
-
-    def __init__(self) -> None:
-        self.whose = 0
-        self.asked = self.outcomes = 0  # how many there were when the turn began
-        self.late: Counter[str] = Counter()  # calls of earlier turns that were still in flight
-        self.own: Query | None = None  # the query as the later turns see it
-        self.answer: Answer | None = None  # what there is to give, so far
-        self.final: dict[str, int] = {}  # pools asked for a final answer, after so many calls
-        self.begun_s = 0.0
-
-    def passes(self, query: Query, to: int, now_s: float) -> None:
-        """The next turn begins, with all that happened left behind."""
-        self.late = Counter(query.asked) - Counter(outcome.pool for outcome in query.outcomes)
-        self.asked, self.outcomes, self.whose, self.begun_s = len(query.asked), len(query.outcomes), to, now_s
-        self.final = {}
-        self.own = Query(query.id, query.cls, query.task, query.prompt_tok, query.arrived_s)
-
-    def part(self, query: Query) -> Query:
-        """The query as whoever's turn it is may see it."""
-        if self.own is None:
-            return query
-        late, outcomes = Counter(self.late), []
-        for outcome in query.outcomes[self.outcomes :]:
-            if late[outcome.pool] > 0:
-                late[outcome.pool] -= 1
-            else:
-                outcomes.append(outcome)
-        self.own.asked, self.own.outcomes = query.asked[self.asked :], tuple(outcomes)
-        return self.own
-
-    def judged(self, part: Query, decision: Decision) -> Decision:
-        """A decision whose answer is to be looked at before it is taken: no call is final, which the turn remembers."""
-        if not isinstance(decision, Ask) or not any(call.final for call in decision.calls):
-            return decision
-        for call in decision.calls:
-            if call.final:
-                self.final.setdefault(call.pool, part.asked.count(call.pool))
-        return Ask(tuple(call._replace(final=False) for call in decision.calls), decision.for_s)
-
-    def taken(self, part: Query) -> Answer | None:
-        """The answer to a call that would have been final: its policy is not asked about it."""
-        seen: Counter[str] = Counter()
-        for outcome in part.outcomes:
-            if isinstance(outcome, Answer) and seen[outcome.pool] >= self.final.get(outcome.pool, len(part.asked)):
-                return outcome
-            seen[outcome.pool] += 1
-        return None
-
-
-Turns = WeakKeyDictionary[Query, Turn]
-
-
-def turn_of(turns: Turns, query: Query) -> Turn:
-    """The turn that it is; the first one for a new query."""
-    turn = turns.get(query)
-    if turn is None:
-        turn = turns[query] = Turn()
-    return turn
-
-
-@dataclass(frozen=True)
-class Teaches:
-    """A policy of which a part learns: what comes back is told to every part that does."""
-
-    policy: Policy
-    learners: tuple[Learner, ...]
-
-    def decide(self, query: Query, view: FleetView) -> Decision:
-        """As the policy does."""
-        return self.policy.decide(query, view)
-
-    def learn(self, feedback: Feedback) -> None:
-        """Tell all of them."""
-        for learner in self.learners:
-            learner.learn(feedback)
-
-
-def teaching(policy: Policy, parts: Sequence[Policy]) -> Policy:
-    """`policy`, which passes on feedback if one of its parts learns."""
-    learners = tuple(part for part in parts if isinstance(part, Learner))
-    return Teaches(policy, learners) if learners else policy
 
 
 @dataclass(frozen=True)
@@ -166,6 +73,8 @@ class Retry:
 @dataclass(eq=False)
 class InTurn:
     """Policies, each asked `pause_s` after the one before has failed."""
+
+    remembers: ClassVar = True
 
     parts: tuple[Policy, ...]
     pause_s: float = 0.0
@@ -247,6 +156,8 @@ class Step(IntEnum):
 @dataclass(eq=False)
 class Pipeline:
     """`Escalate` with its parts."""
+
+    remembers: ClassVar = True
 
     first: Policy
     then: Policy | None

@@ -26,8 +26,10 @@ CallKind = Literal["answer", "verify", "refine"]
 class Call(NamedTuple):
     """One query at one pool. `final`: its answer is accepted whatever it scores, so its tokens may be shown at once.
 
-    `samples` answers come of one prefill, as so many outcomes. `replica` is the engine that is asked; -1: the pool's
-    dispatch chooses.
+    `samples` answers come of one prefill, as so many outcomes; in all, the k-th answer of a pool to a query is the
+    table's sample k where it has samples, else the recorded answer again. `refine` gives the newest answer to the pool
+    with the prompt; `verify` names a verifier, which looks at the newest answer. `replica` is the engine that is asked;
+    -1: the pool's dispatch chooses.
     """
 
     pool: str
@@ -41,7 +43,8 @@ class Answer(NamedTuple):
     """What a call gave, as the deployed system could see it.
 
     `score` is the confidence (higher is surer; -inf never accept, +inf always; NaN where none was measured); `group`
-    marks equal answers (for votes), -1 where unknown.
+    marks equal answers (for votes), -1 where unknown. Of kind "verify", `pool` is the verifier and `score` what it
+    says: 1 or 0, or the confidence that it read.
     """
 
     pool: str
@@ -89,7 +92,7 @@ class Query:
         self.task = task
         self.prompt_tok = prompt_tok
         self.arrived_s = arrived_s
-        self.asked: tuple[str, ...] = ()  # pools asked so far, in order, one for each outcome to come
+        self.asked: tuple[str, ...] = ()  # pools asked so far, in order, once a sample
         self.outcomes: tuple[Outcome, ...] = ()  # of calls that ended, in order
 
     def answers_from(self, pools: Sequence[str]) -> list[Answer]:

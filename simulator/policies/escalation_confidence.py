@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 from dataclasses import dataclass, field
+from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 from simulator.policies.core import Call, Decision, Finish, FleetView, Needs, Policy, Query, Setting
@@ -123,6 +124,8 @@ class TwoTier:
 @dataclass(eq=False)
 class Running:
     """`TwoTier` with the signals that it has seen. A query is judged once."""
+
+    remembers: ClassVar = True
 
     small: str
     large: str

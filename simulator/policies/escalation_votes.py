@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 from weakref import WeakKeyDictionary
 
 from simulator.policies.core import Answer, Call, Decision, Finish, FleetView, Needs, Policy, Query, Setting
@@ -85,6 +85,8 @@ class EcoAssistant:
 @dataclass(eq=False)
 class Remembers:
     """`EcoAssistant` with what has been solved so far, by prompt; a query that has begun goes on as it began."""
+
+    remembers: ClassVar = True
 
     fresh: Staged
     known: Mapping[str, Staged]

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from math import nan
 
 from simulator.policies.core import Answer, Ask, Call, Decision, Drop, Finish, FleetView, Query, Wait
-from simulator.policies.signals import Signal, newest
+from simulator.policies.signals import Signal
 
 ABSTAIN = "abstain"
 
@@ -54,12 +55,12 @@ class Bands:
 class Stage:
     """Calls made at once. `signal` reads their answers when all have ended; without a `rule` its answer is taken.
 
-    With a `check`, a verifier looks at the newest answer, as often as the check has samples, and the signal is the mean
-    of its votes.
+    Without a signal it is one call, and its score. With a `check`, a verifier looks at the newest answer, as often as
+    the check has samples, and the signal is the mean of its votes.
     """
 
     calls: tuple[Call, ...]
-    signal: Signal = newest
+    signal: Signal | None = None
     rule: Rule | None = None
     check: Call | None = None
     ask: Ask = field(init=False, repr=False)
@@ -69,10 +70,12 @@ class Stage:
     def __post_init__(self) -> None:
         object.__setattr__(self, "ask", Ask(self.calls))
         object.__setattr__(self, "due", sum(call.samples for call in self.calls))
+        assert self.due == 1 or self.signal is not None, self.calls
         object.__setattr__(self, "verify", Ask(() if self.check is None else (self.check,)))
 
 
 WAIT = Wait()
+ACCEPT = Verdict.ACCEPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +98,16 @@ class Staged:
             begun, at = at, at + stage.due
             if len(outcomes) < at:
                 return WAIT
-            answers = [outcome for outcome in outcomes[begun:at] if isinstance(outcome, Answer)]
-            if not answers:
-                continue
-            kept, value = stage.signal(query, answers)
+            if stage.signal is None:
+                newest = outcomes[at - 1]
+                if not isinstance(newest, Answer):
+                    continue
+                kept, value = newest, newest.score
+            else:
+                answers = [outcome for outcome in outcomes[begun:at] if isinstance(outcome, Answer)]
+                if not answers:
+                    continue
+                kept, value = stage.signal(query, answers)
             if stage.check is not None:
                 if asked == at:
                     return stage.verify
@@ -106,9 +115,9 @@ class Staged:
                 if len(outcomes) < at:
                     return WAIT
                 votes = [outcome.score for outcome in outcomes[begun:at] if isinstance(outcome, Answer)]
-                value = sum(votes) / len(votes) if votes else float("nan")
-            verdict = Verdict.ACCEPT if stage.rule is None else stage.rule(value)
-            if verdict is Verdict.ACCEPT:
+                value = sum(votes) / len(votes) if votes else nan
+            verdict = ACCEPT if stage.rule is None else stage.rule(value)
+            if verdict is ACCEPT:
                 return Finish(kept)
             if verdict is Verdict.ABSTAIN:
                 return Drop(ABSTAIN)

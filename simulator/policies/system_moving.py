@@ -119,6 +119,8 @@ class Moves:
         policy = prepared(replace(base, **{self.rule.field: there}), self.setting)
         if isinstance(policy, Learner):
             raise ValueError("the base policy learns, and would at each threshold by itself")
+        if getattr(policy, "remembers", False):
+            raise ValueError("the base policy remembers queries, and cannot change in between: move one that it holds")
         return policy
 
     def _kept(self, value: float) -> float:

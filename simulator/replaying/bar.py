@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engine.build import System
+from simulator.engine.plan import JudgePlan
 from simulator.policies.cascade import Cascade
 from simulator.policies.threshold import Threshold
 from simulator.workload.traffic import World
@@ -64,7 +65,12 @@ def bar(system: System, world: World, key: str | None = None) -> Bar | None:
         return Bar("policy.threshold", scores, False, True) if key in (None, "policy.threshold") else None
     if part.cls is not Cascade:
         return None
-    order, accept = part.args["order"], part.args["accept"]
+    order, accept, verifier = part.args["order"], part.args["accept"], part.args["verifier"]
+    if any(
+        plan.name == verifier and isinstance(plan, JudgePlan) and plan.right is not None
+        for plan in system.plan.verifiers
+    ):
+        return None  # what a judge says is a vote, not a score of the answer
     keys = {"policy.accept": order[:-1]}
     if isinstance(accept, dict):
         keys = {f"policy.accept.{pool}": (pool,) for pool in order[:-1]}

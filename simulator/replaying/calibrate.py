@@ -13,12 +13,15 @@ from simulator.metrics.value import Floats, Value, over_items
 from simulator.replaying.bar import bar
 from simulator.replaying.ends import Ends
 from simulator.replaying.points import MEANS, Grid, means, sums_by_query
+from simulator.replaying.refine import bracket
 from simulator.replaying.sweep import NOTHING, Named, at, items_of, numbered, points_of, replayed
 from simulator.replaying.vary import Over, Question, every_item, split
 from simulator.spec.errors import SpecError
 
 Aim = Literal["strong_share", "cost_usd", "accuracy"]
 TRIED = 51  # values where nobody gives any and the curve is not known whole
+
+USUAL_KEYS = ("policy.threshold", "policy.accept")  # where policies have one number that decides
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,13 @@ def _check_splits(test: System) -> None:
 
 def _own_key(system: System) -> str:
     known = bar(system, system.world(0))
-    if known is None:
-        use = system.scenario.spec.policy.use
-        raise SpecError(f"nobody knows the threshold of policy {use!r}: name the key, --over policy.KEY")
-    return known.key
+    if known is not None:
+        return known.key
+    for key in USUAL_KEYS:
+        if bracket(system.scenario, key) is not None:
+            return key
+    use = system.scenario.spec.policy.use
+    raise SpecError(f"nobody knows the threshold of policy {use!r}: name the key, --over policy.KEY")
 
 
 def _choose(aim: Aim, wanted: float, whole: Mapping[str, Floats], cost: Floats, queries: int) -> tuple[int, str]:

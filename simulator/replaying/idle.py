@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import nan
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from simulator.engine.build import System
 from simulator.engine.job import Job
 from simulator.engine.pool import HostedPlan, Uniform
 from simulator.physics import values
-from simulator.physics.alone import alone
+from simulator.physics.alone import Alone, alone, side_by_side
 from simulator.physics.link import propagation_s
 from simulator.physics.memory import weight_bytes
 from simulator.physics.price import call_usd
@@ -61,9 +61,27 @@ class Idle:
         self.cached_frac: Floats = np.array([cls.cached_prompt_frac for cls in spec])
         self._usual: dict[int, tuple[list[int], list[int], list[Taken]]] = {}
         self._others: dict[tuple[int, int, int], Taken] = {}
+        self._together: dict[tuple[int, ...], list[Taken]] = {}
 
-    def taken(self, job: Job) -> Taken:
-        """What a call takes once its request has been read."""
+    def samples(self, jobs: Sequence[Job]) -> list[Taken]:
+        """What samples of one prompt take, one or several, once the request has been read."""
+        if len(jobs) == 1:
+            return [self._taken(jobs[0])]
+        pool, prompt = jobs[0].pool, jobs[0].prompt_tok
+        plan = self.system.plan.pools[pool]
+        if isinstance(plan, HostedPlan):  # one time to the first token, each its own rate; the prompt is billed once
+            alone = [self._hosted(job, plan, further=job is not jobs[0]) for job in jobs]
+            first_s = alone[0].first_s
+            return [one._replace(first_s=first_s, last_s=first_s + one.last_s - one.first_s) for one in alone]
+        key = (pool, prompt, *(job.output_tok for job in jobs))
+        if key not in self._together:
+            steps, batched_tok = self.system.pools[pool].steps, self.system.pools[pool].spec.max_batched_tok
+            assert steps is not None
+            one = side_by_side(steps, prompt, key[2:], batched_tok)
+            self._together[key] = self._priced(pool, one, np.full(len(jobs), one.last_s.max() / len(jobs)))
+        return self._together[key]
+
+    def _taken(self, job: Job) -> Taken:
         plan = self.system.plan.pools[job.pool]
         if isinstance(plan, HostedPlan):
             return self._hosted(job, plan)
@@ -103,17 +121,21 @@ class Idle:
     def _own(self, pool: int, prompt_tok: NDArray[np.int64], output_tok: NDArray[np.int64]) -> list[Taken]:
         built = self.system.pools[pool]
         assert built.steps is not None
+        one = alone(built.steps, prompt_tok, output_tok, built.spec.max_batched_tok)
+        return self._priced(pool, one, one.last_s)
+
+    def _priced(self, pool: int, one: Alone, held_s: Floats) -> list[Taken]:
+        """With rent, idle watts and memory for the seconds that each holds the machine."""
+        built = self.system.pools[pool]
         machine = next(host for host in self.system.hosts if host.name == built.homes[0])
         model = values.model(self.system.scenario.library.read("models", built.model))
         weights = weight_bytes(model, built.spec.weights or model.weights)
-        one = alone(built.steps, prompt_tok, output_tok, built.spec.max_batched_tok)
-        pue = self.system.grid(built.plan.facts.place).pue
-        joules = pue * (one.energy_j + machine.idle_w * one.last_s)
-        costs = machine.usd_per_s * one.last_s, joules, one.flop, weights * one.last_s
-        rows = zip(*(column.tolist() for column in (one.first_s, one.last_s, *costs)), strict=True)
+        joules = self.system.grid(built.plan.facts.place).pue * (one.energy_j + machine.idle_w * held_s)
+        columns = one.first_s, one.last_s, machine.usd_per_s * held_s, joules, one.flop, weights * held_s
+        rows = zip(*(column.tolist() for column in columns), strict=True)
         return [Taken(first_s, last_s, Cost(*cost)) for first_s, last_s, *cost in rows]
 
-    def _hosted(self, job: Job, plan: HostedPlan) -> Taken:
+    def _hosted(self, job: Job, plan: HostedPlan, further: bool = False) -> Taken:
         first_s, last_s = plan.latency(job, self.uniform)
         built = self.system.pools[job.pool]
         hosted = built.hosted
@@ -129,8 +151,8 @@ class Idle:
             assert cls.table is not None
             usd = float(cls.table.cost_usd[job.life.item, cls.columns[job.pool]])
         else:
-            tok = np.array(float(job.prompt_tok)), np.array(float(job.output_tok))
-            usd = float(call_usd(hosted, *tok, float(self.cached_frac[number])))
+            tok = np.array(0.0 if further else float(job.prompt_tok)), np.array(float(job.output_tok))
+            usd = float(call_usd(hosted, *tok, float(self.cached_frac[number]))) - further * hosted.price_usd_per_call
         return Taken(first_s, last_s, Cost(usd, j_per_tok * job.output_tok, nan, nan))
 
 

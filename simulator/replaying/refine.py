@@ -10,9 +10,12 @@ from itertools import pairwise
 from math import sqrt
 from typing import Any, TypeVar
 
+from simulator.spec.errors import SpecError
 from simulator.spec.load import Scenario
 
 T = TypeVar("T")
+MOST_DOUBLINGS = 20
+A_SHARE = (0.0, 1.0)
 NARROW = 1e-9  # intervals of values are not halved below this share of the first
 
 
@@ -33,6 +36,24 @@ def refined(measure: Callable[[float], tuple[float, T]], low: float, high: float
     return [(value, found[value][1]) for value in sorted(found)]
 
 
+def widened(measure: Callable[[float], tuple[float, T]], low: float, high: float) -> tuple[float, float]:
+    """The bracket, each side moved out, twice as far each time, for as long as that changes the position.
+
+    A value that the key cannot take (SpecError) is not tried again.
+    """
+    ends = [low, high]
+    for side, sign in ((0, -1.0), (1, 1.0)):
+        for doubling in range(MOST_DOUBLINGS):
+            further = ends[side] + sign * (high - low) * 2.0**doubling
+            try:
+                if measure(further)[0] == measure(ends[side])[0]:
+                    break
+            except SpecError:
+                break
+            ends[side] = further
+    return ends[0], ends[1]
+
+
 def bracket(scenario: Scenario, key: str) -> tuple[float, float] | None:
     """Where the number at `key` of the policy may lie: from 0 to 1, or to twice what it is; None where it is none."""
     value: Any = scenario.resolved()
@@ -45,4 +66,4 @@ def bracket(scenario: Scenario, key: str) -> tuple[float, float] | None:
             return None
     if not key.startswith("policy.") or not isinstance(value, float):
         return None
-    return (0.0, 1.0) if 0 <= value <= 1 else (min(0.0, 2 * value), max(0.0, 2 * value))
+    return A_SHARE if 0 <= value <= 1 else (min(0.0, 2 * value), max(0.0, 2 * value))

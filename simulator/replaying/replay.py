@@ -1,26 +1,29 @@
 """A policy led through every query of a replication on an idle fleet: no clock runs, and no query meets another.
 
 Every call is answered as soon as it can be alone: at batch 1, links idle and at their medians. What is left out is what
-load does: queues, batches, rate limits, stale telemetry, radios asleep, idle watts between calls. Users never leave.
+load does: queues, batches, rate limits, stale telemetry, radios asleep, idle watts between calls. Users never leave,
+and learners hear of an answer as soon as it is given.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop
-from math import inf, isnan, nan
+from math import inf, nan
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from simulator.engine import asks
+from simulator.engine.asks import PolicyError
 from simulator.engine.build import System
-from simulator.engine.calls import PolicyError
+from simulator.engine.feedback import FeedbackLine
 from simulator.engine.job import Job
 from simulator.engine.life import ABSTAINED, DROPPED, FATES, FINISHED, Life
 from simulator.engine.pool import PoolPlan
 from simulator.engine.replication import ABSTENTIONS, Replication
-from simulator.policies.core import Answer, Ask, Call, Drop, Failed, Feedback, Finish, Learner, Query, Wait
+from simulator.policies.core import Answer, Ask, Call, Drop, Failed, Finish, Learner, Query, Wait
 from simulator.replaying.answering import Air, Answering, Flight
 from simulator.workload.streams import uniform
 
@@ -57,6 +60,10 @@ class _Replay:
         self.one = Replication(system.plan, self.world, chance)  # its fleet stays idle: what policies see
         self.policy = self.one.policy
         self.fleet = Answering(system, self.world, chance)
+        self.feedback: FeedbackLine | None = None
+        if system.plan.feedback is not None and isinstance(self.policy, Learner):
+            at_once = replace(system.plan.feedback, delay_s=0.0)
+            self.feedback = FeedbackLine(self.one.clock, at_once, self.world, chance, self.policy.learn)
         self.call_rows: list[tuple[Any, ...]] = []
         self.query_rows: list[tuple[Any, ...]] = []
 
@@ -159,11 +166,11 @@ class _Replay:
         """What a call gives, as the policy sees it."""
         life = flight.life
         if job.call.kind == "verify":
-            score = next(answer.score for answer, _ in reversed(life.answers) if answer.kind != "verify")
-            return Answer(job.call.pool, "verify", score, 0, flight.now)
-        scores = life.cls.confidence[job.pool] if life.item >= 0 else None
-        score = nan if scores is None else scores[life.item]
-        return Answer(job.call.pool, job.call.kind, score, job.output_tok, flight.now)
+            score = job.vote if job.pool < len(self.plan.pools) else asks.score_of(life)
+            return Answer(job.call.pool, "verify", score, job.output_tok, flight.now)
+        score = asks.confidence_of(job) if life.item >= 0 else nan
+        group = asks.group_of(job) if life.item >= 0 else -1
+        return Answer(job.call.pool, job.call.kind, score, job.output_tok, flight.now, group)
 
     def _accepted(self, flight: Flight, answer: Answer) -> Job:
         for given, job in flight.life.answers:
@@ -195,30 +202,25 @@ class _Replay:
         pool = None
         if job is not None:
             pool, e2e_s = job.call.pool, flight.now - query.arrived_s
-            score, sure = self._score(job), self._answer(flight, job).score
+            score, sure = asks.truth_of(job), self._answer(flight, job).score
         self.query_rows.append(
             (
                 *(life.row, life.item, life.cls.facts.name, query.task, pool, FATES[fate], reason, score, sure),
                 *(life.calls, flight.escalated, e2e_s, *flight.cost),
             )
         )
-        if job is not None and not isnan(score) and isinstance(self.policy, Learner):
-            usd, energy_j = flight.cost[:2]
-            told = Feedback(life.row, pool or "", score, job.output_tok, usd, energy_j, e2e_s, flight.now)
-            self.policy.learn(told)
-
-    def _score(self, job: Job) -> float:
-        """How good an answer is: what no policy knows."""
-        cls = self.system.classes[int(self.world.cls[job.life.row])]
-        return nan if cls.table is None else float(cls.table.score[job.life.item, cls.columns[job.pool]])
+        if job is not None and self.feedback is not None:
+            self.feedback.finished(life, job, flight.now)
 
     def _write(self, air: Air, fate: str, confidence: float) -> None:
         """A row of the calls."""
         job = air.job
-        right = self._score(job) if fate == "answered" and job.call.kind != "verify" else nan
+        pools = self.plan.pools
+        worked = pools[job.pool].facts.name if job.pool < len(pools) else job.call.pool
+        right = asks.truth_of(job) if fate == "answered" and job.call.kind != "verify" else nan
         self.call_rows.append(
             (
-                *(job.life.row, job.call.pool, job.call.kind, fate, job.asked_s, air.at_s),
+                *(job.life.row, worked, job.call.kind, fate, job.asked_s, air.at_s),
                 *(job.prompt_tok, job.output_tok, right, confidence, *air.cost),
             )
         )

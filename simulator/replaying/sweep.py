@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from simulator.replaying.bar import Bar, bar
 from simulator.replaying.curve import Curve, read_off
 from simulator.replaying.ends import Currency, Ends, Ies
 from simulator.replaying.points import Exact, Grid, Ints, Points, means, sums_by_query
-from simulator.replaying.refine import bracket, refined
+from simulator.replaying.refine import A_SHARE, bracket, refined, widened
 from simulator.replaying.replay import replay
 from simulator.replaying.vary import Over, Question, always, varied
 from simulator.spec.errors import SpecError
@@ -89,12 +90,15 @@ def _some(
         values = values_of(system, over, count)
         return values, [replayed(at(system, question, over, value)) for value in values]
 
+    @cache
     def measure(value: float) -> tuple[float, Told]:
         told = replayed(at(system, question, over, value))
         made = means(sums_by_query(told.queries, told.calls, ends.strong).sum(axis=1, keepdims=True))
         share, cost = float(made["strong_share"][0]), float(made[ends.currency][0])
         return share + cost / ends.efficiency.references.get(ends.currency, cost or 1.0), told
 
+    if between != A_SHARE:
+        between = widened(measure, *between)
     found = refined(measure, *between, count)
     return tuple(value for value, _ in found), [told for _, told in found]
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.engine.build import System
+from simulator.engine.build import System, build
 from simulator.engine.build.policies import policy
+from simulator.policies.core import held
+from simulator.policies.rounds import Together
 from simulator.spec.errors import SpecError
 from simulator.spec.load import Scenario, load
 from simulator.spec.merge import Override
@@ -79,9 +81,17 @@ def always(pool: str) -> tuple[Override, ...]:
 
 
 def varied(system: System, scenario: Scenario) -> System:
-    """The system with the policy of `scenario`, which is the same but for its policy; tables are not read again."""
+    """The system with the policy of `scenario`; tables are not read again where nothing else of it hangs on that."""
+    other = scenario.spec.model_copy(update={"policy": system.scenario.spec.policy})
+    if other != system.scenario.spec or _decode_together(system.scenario) or _decode_together(scenario):
+        return build(scenario)
     made = policy(scenario, system.hosts, system.pools, system.classes)
     return replace(system, scenario=scenario, plan=replace(system.plan, policy=made))
+
+
+def _decode_together(scenario: Scenario) -> bool:
+    """Whether the policy gives pools another step model."""
+    return any(True for _ in held(scenario.spec.policy.make(), Together))  # type: ignore[type-abstract]
 
 
 def every_item(system: System) -> tuple[Override, ...]:

@@ -23,8 +23,8 @@ def calls_table(system: System, world: World, logs: Logs) -> pd.DataFrame:
     """One row a call, in the order in which they ended; columns as `records.tables.CALLS` but `accepted`."""
     log: Columns = logs.calls.columns()
     pool, query = log["pool"], log["query"]
-    answered = (log["fate"] == ANSWERED) & (log["kind"] == KINDS["answer"])
-    score, confidence = _outcomes(system, world, pool, query, answered)
+    answered = (log["fate"] == ANSWERED) & (log["kind"] != KINDS["verify"])
+    score, confidence = _outcomes(system, world, log, answered)
     names = [plan.facts.name for plan in system.plan.pools] + [plan.name for plan in system.plan.verifiers]
     return pd.DataFrame(
         {
@@ -42,7 +42,7 @@ def calls_table(system: System, world: World, logs: Logs) -> pd.DataFrame:
             "decode_s": log["done_s"] - log["first_s"],
             "downlink_s": log["delivered_s"] - log["done_s"],
             "delivered_s": log["delivered_s"],
-            **{name: log[name] for name in ("prompt_tok", "output_tok", "preemptions", "retries")},
+            **{name: log[name] for name in ("prompt_tok", "output_tok", "preemptions", "retries", "sample")},
             "score": score,
             "confidence": confidence,
             "cost_usd": _cost_usd(system, world, log),
@@ -62,10 +62,9 @@ def _words(codes: NDArray[Any], logs: Logs) -> pd.Categorical:
     return _coded(codes.astype(np.int16) - 1, logs.words.words[1:])
 
 
-def _outcomes(
-    system: System, world: World, pool: NDArray[Any], query: NDArray[Any], answered: NDArray[np.bool_]
-) -> tuple[Floats, Floats]:
-    """Score and confidence of answers, NaN where there is no table."""
+def _outcomes(system: System, world: World, log: Columns, answered: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Score and confidence of answers, NaN where there is no table; the sample's own where they are recorded."""
+    pool, query = log["pool"], log["query"]
     score, confidence = np.full(len(pool), np.nan), np.full(len(pool), np.nan)
     for number, cls in enumerate(system.classes):
         if cls.table is None:
@@ -74,6 +73,16 @@ def _outcomes(
         item, column = world.item[query[rows]], np.asarray(cls.columns)[pool[rows]]
         score[rows] = cls.table.score[item, column]
         confidence[rows] = cls.table.confidence[item, column]
+        if cls.plan.samples:
+            sampled = (log["sample"][rows] >= 0) & np.array([each is not None for each in cls.plan.samples])[pool[rows]]
+            rows, item, column = rows[sampled], item[sampled], column[sampled]
+            assert cls.table.samples is not None
+            score[rows] = cls.table.samples.score[item, column, log["sample"][rows]]
+            if cls.table.samples.confidence is not None:
+                told = np.array([each is not None and each.confidence is not None for each in cls.plan.samples])
+                own = told[pool[rows]]
+                rows, item, column = rows[own], item[own], column[own]
+                confidence[rows] = cls.table.samples.confidence[item, column, log["sample"][rows]]
     return score, confidence
 
 
@@ -88,7 +97,9 @@ def _cost_usd(system: System, world: World, log: Columns) -> Floats:
         query = log["query"][rows]
         if pool.spec.price == "profile":
             prompt_tok, output_tok = log["prompt_tok"][rows].astype(float), log["output_tok"][rows].astype(float)
+            further = prompt_tok == 0  # samples of a prompt that is billed with the first, in one request
             cost[rows] = call_usd(pool.hosted, prompt_tok, output_tok, cached_frac[world.cls[query]])
+            cost[rows] -= further * pool.hosted.price_usd_per_call
             continue
         for cls_number, cls in enumerate(system.classes):
             assert cls.table is not None, "recorded prices without a table"

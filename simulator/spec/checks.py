@@ -45,7 +45,9 @@ def _hosts(spec: ScenarioSpec) -> Found:
 def _routes(spec: ScenarioSpec) -> Found:
     """A query must get from its origin to every pool and station, over one link or several."""
     origins = {cls.origin: name for name, cls in reversed(spec.workload.items())}
-    stations: dict[Keys, StationSpec] = {("verifiers", name): station for name, station in spec.verifiers.items()}
+    stations: dict[Keys, StationSpec] = {
+        ("verifiers", name): verifier for name, verifier in spec.verifiers.items() if isinstance(verifier, StationSpec)
+    }
     if spec.router:
         stations[("router",)] = spec.router
     ends: dict[Keys, str] = {("fleet", name, "place"): place_of(pool, spec) for name, pool in spec.fleet.items()}

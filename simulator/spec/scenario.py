@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from simulator.spec.base import Count, NonNegative, Positive, Share, Spec
 from simulator.spec.metric_names import WITH_PERCENTILES
@@ -18,6 +18,7 @@ from simulator.spec.refs import (
     Name,
     PlaceName,
     PoolModel,
+    PoolName,
     QualityRef,
     RegionRef,
     TaskShares,
@@ -305,6 +306,44 @@ class FeedbackSpec(Spec):
     """Share of what comes back that says the opposite: 1 - score."""
 
 
+class JudgeSpec(Spec):
+    """A verifier that is a model of the fleet: each verification is a call at its pool, and queues there."""
+
+    pool: PoolName
+    """It reads the query's prompt, the answer and an instruction, and writes a verdict."""
+    prompt_tok: Annotated[int, Field(ge=0)] = 0
+    """Tokens of the instruction, beside the prompt and the answer."""
+    output_tok: Count = 1
+    """Tokens of the verdict."""
+    right: Share | None = None
+    """Share of right answers that it accepts: its score is then 1 or 0. Without it, the answer's own confidence."""
+    wrong: Share | None = None
+    """Share of wrong answers that it accepts."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_station(cls, data: Any) -> Any:
+        if isinstance(data, dict) and (both := [key for key in data if key in StationSpec.model_fields]):
+            raise ValueError(f"give 'pool' or {both[0]!r}, not both: a verifier is a call or a station")
+        return data
+
+    @model_validator(mode="after")
+    def _both_shares(self) -> JudgeSpec:
+        if (self.right is None) != (self.wrong is None):
+            raise ValueError("give both 'right' and 'wrong', or neither")
+        return self
+
+
+def _form(verifier: Any) -> str:
+    has_pool = "pool" in verifier if isinstance(verifier, dict) else isinstance(verifier, JudgeSpec)
+    return "(a call)" if has_pool else "(a station)"
+
+
+VerifierSpec = Annotated[
+    Annotated[StationSpec, Tag("(a station)")] | Annotated[JudgeSpec, Tag("(a call)")], Discriminator(_form)
+]
+
+
 class TelemetrySpec(Spec):
     """How fresh is what routers see of pools."""
 
@@ -342,8 +381,8 @@ class ScenarioSpec(Spec):
     router: RouterSpec | None = None
     """What the policy's technique takes as published where it is not given, if that is known; `time_s: 0`: nothing."""
     feedback: FeedbackSpec = FeedbackSpec()
-    verifiers: dict[Name, StationSpec] = Field(default_factory=dict)
-    """Stations that `verify` calls may name."""
+    verifiers: dict[Name, VerifierSpec] = Field(default_factory=dict)
+    """What `verify` calls may name: stations, or models of the fleet."""
     telemetry: TelemetrySpec = TelemetrySpec()
     grid: dict[PlaceName, GridSpec] = Field(default_factory=dict)
     slo: tuple[SloSpec, ...] = ()

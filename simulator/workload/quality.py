@@ -18,19 +18,23 @@ class Samples:
     """Several answers of a model to an item, (items, models, K); sample 0 is the one in the table's plain matrices.
 
     NaN, and -1 in `group`, where a model has none or fewer. Equal groups are equal answers, over samples and models.
+    Without `confidence`, that of the plain matrix stands for all samples, which it cannot tell apart.
     """
 
     score: Floats
     group: NDArray[np.int32]
     output_tok: Floats
+    confidence: Floats | None = None
 
     def take(self, rows: NDArray[np.intp]) -> Samples:
         """Those of these items, in this order."""
-        return Samples(self.score[rows], self.group[rows], self.output_tok[rows])
+        sure = None if self.confidence is None else self.confidence[rows]
+        return Samples(self.score[rows], self.group[rows], self.output_tok[rows], sure)
 
     def of(self, columns: Sequence[int]) -> Samples:
         """Those of these columns of the models' axis, in this order."""
-        return Samples(self.score[:, columns], self.group[:, columns], self.output_tok[:, columns])
+        sure = None if self.confidence is None else self.confidence[:, columns]
+        return Samples(self.score[:, columns], self.group[:, columns], self.output_tok[:, columns], sure)
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,14 @@ class QualityTable:
         return int(np.where(missing.any(axis=1), missing.argmax(axis=1), missing.shape[1]).min())
 
     def with_confidence(self, name: str) -> QualityTable:
-        """The table whose `confidence` is the signal `name`; 'confidence' is the table's own. KeyError without it."""
-        return self if name == "confidence" else replace(self, confidence=self.signals[name])
+        """The table whose `confidence` is the signal `name`; 'confidence' is the table's own. KeyError without it.
+
+        Other signals are read of an item's first answer only.
+        """
+        if name == "confidence":
+            return self
+        samples = None if self.samples is None else replace(self.samples, confidence=None)
+        return replace(self, confidence=self.signals[name], samples=samples)
 
     def take(self, rows: NDArray[np.intp]) -> QualityTable:
         """The table of these items, in this order, rows whole."""

@@ -39,7 +39,8 @@ def read_items(profile: ItemsProfile, folder: Path) -> tuple[QualityTable, list[
         splits = hash_split(together, task, profile.split)
     tasks = tuple(dict.fromkeys(task))
     score, output_tok = _scores(rows, profile), _quantity(rows, columns, "output_tok")
-    confidence = _confidence(rows, columns)
+    sure = _surer(columns, "confidence") * rows.numbers(columns.confidence, _ANY)
+    confidence = sure[:, :, 0]
     group = rows.groups(columns.group) if columns.group else None
     unknown = np.full(score.shape, -1, dtype=np.int32)
     table = QualityTable(
@@ -62,7 +63,7 @@ def read_items(profile: ItemsProfile, folder: Path) -> tuple[QualityTable, list[
         embedding=rows.vectors(columns.embedding) if columns.embedding else None,
         recorded={name: rows.numbers_of_items(column) for name, column in columns.recorded.items()},
         signals=_signals(rows, columns, confidence, output_tok[:, :, 0]),
-        samples=Samples(score, unknown if group is None else group, output_tok) if columns.sample else None,
+        samples=Samples(score, unknown if group is None else group, output_tok, sure) if columns.sample else None,
         energy_j_per_tok=_quantity(rows, columns, "energy_j_per_tok")[:, :, 0] if columns.energy_j_per_tok else None,
     )
     return table if profile.always_right is None else with_always_right(table, profile.always_right), splits
@@ -99,10 +100,6 @@ def _scores(rows: Layout, profile: ItemsProfile) -> Floats:
 def _quantity(rows: Layout, columns: ItemColumns, measure: str) -> Floats:
     column, unit = columns.of(measure)
     return rows.numbers(column, _QUANTITY) * unit
-
-
-def _confidence(rows: Layout, columns: ItemColumns) -> Floats:
-    return _surer(columns, "confidence") * rows.numbers(columns.confidence, _ANY)[:, :, 0]
 
 
 def _signals(rows: Layout, columns: ItemColumns, confidence: Floats, output_tok: Floats) -> dict[str, Floats]:

@@ -106,6 +106,19 @@ def tiny_model(**changes: Any) -> Model:
     return values.model(ModelProfile.model_validate(keys | changes))
 
 
+def jobs_of(wishes: Sequence[Wish], users: Sequence[int] | None = None) -> list[Job]:
+    """The calls of these wishes, further samples of a prompt with its first."""
+    jobs = [job(i, wish, None if users is None else users[i]) for i, wish in enumerate(wishes)]
+    for fork, wish in zip(jobs, wishes, strict=True):
+        if wish.lead is not None:
+            lead = jobs[wish.lead]
+            if lead.forks is None:
+                lead.forks, lead.is_fork = [], False
+            fork.forks, fork.is_fork = lead.forks, True
+            lead.forks.append(fork)
+    return jobs
+
+
 def job(row: int, wish: Wish, user: int | None = None) -> Job:
     """The one call of query `row`."""
     cls = CLASSES[wish.priority]
@@ -144,7 +157,7 @@ def driven(
     """What one `Replica` makes of these calls, arriving and cancelled by alarms of their own."""
     env = Clock()
     told = Told([])
-    jobs = [job(i, wish) for i, wish in enumerate(wishes)]
+    jobs = jobs_of(wishes)
     gone_s = [nan] * len(jobs)
 
     def done(job: Job, now: float) -> None:
@@ -158,11 +171,15 @@ def driven(
     replica = Replica(env, steps, limits, told.rows.append, hooks, slowdown)
 
     def cancel(job: Job, now: float) -> None:
-        if isnan(job.done_s):
+        if job.forks and job in job.forks:  # as its pool does
+            job.forks.remove(job)
+            gone(job, now)
+        elif isnan(job.done_s):
             replica.cancel(job, now)
 
     for i, (wish, job_) in enumerate(zip(wishes, jobs, strict=True)):
-        once(env, wish.arrive_s, ARRIVAL + i, partial(replica.submit, job_))
+        if wish.lead is None:
+            once(env, wish.arrive_s, ARRIVAL + i, partial(replica.submit, job_))
         if wish.cancel_s is not None:
             once(env, wish.cancel_s, TIMER + i, partial(cancel, job_))
     env.run(until=until_s)
@@ -211,7 +228,7 @@ def pooled(
 ) -> PoolTold:
     """What a pool of so many replicas makes of these calls."""
     clock = Clock()
-    jobs = [job(i, wish, None if users is None else users[i]) for i, wish in enumerate(wishes)]
+    jobs = jobs_of(wishes, users)
     refused: dict[int, str] = {}
     gone_s: dict[int, float] = {}
     hooks = Hooks(
@@ -234,7 +251,8 @@ def pooled(
             pool.cancel(job, now)
 
     for i, (wish, job_) in enumerate(zip(wishes, jobs, strict=True)):
-        once(clock, wish.arrive_s, ARRIVAL + i, partial(come, job_))
+        if wish.lead is None:
+            once(clock, wish.arrive_s, ARRIVAL + i, partial(come, job_))
         if wish.cancel_s is not None:
             once(clock, wish.cancel_s, TIMER + i, partial(cancel, job_))
     clock.run()

@@ -17,13 +17,14 @@ Factor = Callable[[float], float]  # time -> factor on the time of a pass that s
 
 
 class Wish(NamedTuple):
-    """A call, and when it is cancelled, if it is."""
+    """A call, and when it is cancelled, if it is. `lead`: a further sample of the prompt of that wish, come with it."""
 
     arrive_s: float
     prompt_tok: int
     output_tok: int
     priority: int = 0
     cancel_s: float | None = None
+    lead: int | None = None
 
 
 @dataclass
@@ -67,6 +68,7 @@ class Seq:
     fate: Fate
     target_tok: int
     prefilled_tok: int = 0
+    held: list[Seq] = field(default_factory=list)  # samples that wait for its prompt
 
     @property
     def decodes(self) -> bool:
@@ -87,17 +89,24 @@ def tolerance_s(time_s: float) -> float:
 
 @dataclass
 class Stepping:
-    """A replica between two passes. `waiting` is in order of service, `running` in order of admission."""
+    """A replica between two passes. `waiting` is in order of service, `running` in order of admission.
+
+    `forks` are samples whose prompt is in memory but for its last token: they come before all that wait.
+    """
 
     steps: StepModel
     limits: Limits
     slowdown: Factor | None = None
+    forks: list[Seq] = field(default_factory=list)
     waiting: list[Seq] = field(default_factory=list)
     running: list[Seq] = field(default_factory=list)
 
     def tell(self, wishes: Sequence[Wish]) -> Story:
         seqs = [Seq(wish, Fate(), wish.prompt_tok) for wish in wishes]
-        comes = [(wish.arrive_s, 0, i) for i, wish in enumerate(wishes)]
+        for wish, seq in zip(wishes, seqs, strict=True):
+            if wish.lead is not None:
+                seqs[wish.lead].held.append(seq)
+        comes = [(wish.arrive_s, 0, i) for i, wish in enumerate(wishes) if wish.lead is None]
         goes = [(wish.cancel_s, 1, i) for i, wish in enumerate(wishes) if wish.cancel_s is not None]
         news = sorted(comes + goes)
         passes: list[Pass] = []
@@ -106,7 +115,9 @@ class Stepping:
             while news and news[0][0] <= now + tolerance_s(now):
                 time_s, is_cancel, i = news.pop(0)
                 if is_cancel:
-                    self.let_go(seqs[i], time_s, now)
+                    lead = wishes[i].lead
+                    queues = [self.waiting, self.forks] + ([] if lead is None else [seqs[lead].held])
+                    self.let_go(seqs[i], queues, time_s, now)
                 else:
                     self.queue(seqs[i])
             chunks = self.compose(now)
@@ -123,11 +134,12 @@ class Stepping:
         self.waiting.append(seq)
         self.waiting.sort(key=lambda other: -other.wish.priority)  # stable
 
-    def let_go(self, seq: Seq, cancelled_s: float, now: float) -> None:
-        if seq in self.waiting:
-            self.waiting.remove(seq)
-            seq.fate.gone_s = cancelled_s
-        elif seq in self.running:
+    def let_go(self, seq: Seq, queues: Sequence[list[Seq]], cancelled_s: float, now: float) -> None:
+        for queue in queues:
+            if seq in queue:
+                queue.remove(seq)
+                seq.fate.gone_s = cancelled_s
+        if seq in self.running:
             self.running.remove(seq)
             seq.fate.gone_s = now
 
@@ -153,15 +165,17 @@ class Stepping:
                 chunks.append((seq, min(seq.target_tok - seq.prefilled_tok, budget)))
                 budget -= chunks[-1][1]
         closed = limits.static and bool(self.running)
-        while self.waiting and not closed and (budget > 0 or limits.static) and len(self.running) < limits.max_seqs:
-            head = self.waiting[0]
+        while queue := self.forks or self.waiting:
+            if closed or not (budget > 0 or limits.static) or len(self.running) == limits.max_seqs:
+                break
+            head = queue[0]
             if head.blocks(limits.block_tok) > self.free_blocks():
                 break
-            self.running.append(self.waiting.pop(0))
+            self.running.append(queue.pop(0))
             if head.fate.started_s != head.fate.started_s:
                 head.fate.started_s = now
             if budget > 0:
-                chunks.append((head, min(head.target_tok, budget)))
+                chunks.append((head, min(head.target_tok - head.prefilled_tok, budget)))
                 budget -= chunks[-1][1]
         return chunks
 
@@ -191,6 +205,10 @@ class Stepping:
             fate.generated_tok += 1
             if fate.first_s != fate.first_s:
                 fate.first_s = now
+                for fork in seq.held:
+                    fork.prefilled_tok = fork.target_tok - 1
+                self.forks += seq.held
+                seq.held = []
             if fate.generated_tok == seq.wish.output_tok:
                 fate.done_s = now
                 self.running.remove(seq)

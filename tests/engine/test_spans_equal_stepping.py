@@ -90,12 +90,15 @@ STEP_MODELS = {"affine": affine(), "linear": linear(), "roofline": rooflines(), 
 
 @st.composite
 def cases(draw: st.DrawFn, steps: st.SearchStrategy[Any], most: int) -> Case:
-    """Bursts, ties with each other and with pass boundaries, cancels and slowdowns; memory is often tight."""
-    lengths = draw(
-        st.lists(st.tuples(st.integers(1, 90), st.sampled_from([1, 2, 5, 17, 40, 40])), min_size=1, max_size=most)
-    )
+    """Bursts, samples of one prompt, ties with each other and with pass boundaries, cancels and slowdowns.
+
+    Memory is often tight.
+    """
+    output = st.sampled_from([1, 2, 5, 17, 40, 40])
+    more = st.just([]) | st.just([]) | st.lists(output, min_size=1, max_size=3)
+    lengths = draw(st.lists(st.tuples(st.integers(1, 90), output, more), min_size=1, max_size=most))
     block_tok = draw(st.integers(1, 16))
-    longest = max(prompt + output - 1 for prompt, output in lengths)
+    longest = max(prompt + max(output, *forks, 1) - 1 for prompt, output, forks in lengths)
     spare_tok = draw(st.sampled_from([0, 0, 10, 30, 100, None]))
     kv_tok = None if spare_tok is None else (-(-longest // block_tok)) * block_tok + spare_tok
     limits = Limits(
@@ -109,10 +112,13 @@ def cases(draw: st.DrawFn, steps: st.SearchStrategy[Any], most: int) -> Case:
     unit_s = case.steps.pace(1, 20, 0, 0, 0.0)[0]
     many_priorities = draw(st.booleans())
     now = 0.0
-    for prompt, output in lengths:
+    for prompt, output_tok, forks in lengths:
         now = draw(moments(case, now, unit_s))
         priority = draw(st.integers(-1, 1)) if many_priorities else 0
-        case = replace(case, wishes=(*case.wishes, Wish(now, prompt, output, priority)))
+        lead = len(case.wishes)
+        wishes = [Wish(now, prompt, output_tok, priority)]
+        wishes += [Wish(now, prompt, fork_tok, priority, lead=lead) for fork_tok in forks]
+        case = replace(case, wishes=(*case.wishes, *wishes))
         if draw(st.integers(0, 3)) == 0:
             now = draw(moments(case, now, unit_s))
             case = draw(cancelled(case, now))
@@ -124,12 +130,13 @@ def cases(draw: st.DrawFn, steps: st.SearchStrategy[Any], most: int) -> Case:
 
 
 def cancelled(case: Case, time_s: float) -> st.SearchStrategy[Case]:
-    """The case with one of its calls cancelled."""
+    """The case with one of its calls cancelled, and the further samples with the first."""
 
     def cancel(i: int) -> Case:
         wishes = list(case.wishes)
-        if wishes[i].cancel_s is None:
-            wishes[i] = wishes[i]._replace(cancel_s=time_s)
+        for j, wish in enumerate(wishes):
+            if i in (j, wish.lead) and wish.cancel_s is None:
+                wishes[j] = wish._replace(cancel_s=time_s)
         return replace(case, wishes=tuple(wishes))
 
     return st.integers(0, len(case.wishes) - 1).map(cancel)

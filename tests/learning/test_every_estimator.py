@@ -65,6 +65,17 @@ def test_lengths_are_told_within_what_was_measured(use: str) -> None:
     assert abs(told.mean() / lengths.mean() - 1) < 0.15
 
 
+@pytest.mark.parametrize("use", ESTIMATORS)
+def test_a_model_that_was_not_measured_is_told_by_nan_and_changes_nothing(use: str) -> None:
+    lengths = np.random.default_rng(2).integers(2, 300, (120, 2)).astype(float)
+    unknown = np.full((120, 1), np.nan)
+    whole, part = lesson_of(np.concatenate([lengths[:, :1], unknown, lengths[:, 1:]], axis=1)), lesson_of(lengths)
+    told = predictions(made(use), whole, whole.items)
+    assert np.isnan(told[:, 1]).all()
+    np.testing.assert_array_equal(told[:, [0, 2]], predictions(made(use), part, part.items))
+    assert np.isnan(predictions(made(use), lesson_of(unknown), part.items)).all()
+
+
 @pytest.mark.parametrize("use", sorted(set(ESTIMATORS) - {"mf", "mlp", "svm", "recorded"}))
 def test_models_are_told_of_alike_in_any_order(use: str) -> None:
     items, scores, _ = exam(200)

@@ -34,7 +34,7 @@ def query(number: int = 0, task: str | None = None) -> Query:
 
 
 def fleet(now_s: float = 0.0) -> FleetView:
-    return check._Fleet({name: check._Pool(name) for name in POOLS}, now_s=now_s)  # type: ignore[return-value]
+    return check._Fleet({name: check._Pool(name) for name in POOLS}, {"link": check._Link()}, now_s)  # type: ignore[return-value]
 
 
 def said(score: float = float("nan"), group: int = -1, tok: int = 10) -> dict[str, Any]:
@@ -103,6 +103,8 @@ def train(score: Any, confidence: Any, usd: Any = None, quality: Any = None, out
         task=0 * items,
         tasks=("sums",),
         quality=lambda estimator: np.full(score.shape, 0.5) if quality is None else np.array(quality, float),
+        labelled=lambda estimator, label: label(score),
+        expected_cost=lambda estimator: (usd, usd, usd),
     )
     return replace(check.setting(POOLS), train=told)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import random
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from policy_world import POOLS, SKILL, SOURCES, rows, scenario, simulated, write_yaml
 from scipy.stats import betabinom
 from told_world import View, matrix, query, setting
 
@@ -83,3 +88,50 @@ def test_it_needs_samples_and_scores_of_those_that_give_several() -> None:
     assert needs.samples_of == {"small": 3}
     assert needs.scores_of == ("small",)
     assert needs.train
+
+
+def write_sampled(folder: Path) -> None:
+    """The exam with four answers of the small model to each item, of which those that are right are mostly surer."""
+    chance, told = random.Random(1), []
+    for row in rows():
+        for model in POOLS:
+            for sample in range(4 if model == "small" else 1):
+                right = chance.random() < SKILL[model][row["task"]]
+                sure = round(min(max(chance.gauss(0.75 if right else 0.35, 0.1), 0.0), 1.0), 3)
+                same = {key: row[key] for key in ("item", "task", "split", "prompt")}
+                told.append(same | {"model": model, "sample": sample, "score": int(right), "sure": sure, "out": 12})
+    columns = {key: key for key in ("item", "task", "split", "prompt", "model", "sample", "score")}
+    columns |= {"confidence": "sure", "output_tok": "out"}
+    profile = {"name": "sampled", "kind": "items", "file": "sampled.csv", "format": "long", "models": list(POOLS)}
+    write_yaml(folder / "quality" / "sampled.yaml", profile | {"columns": columns, "sources": SOURCES})
+    with (folder / "quality" / "sampled.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(told[0]))
+        writer.writeheader()
+        writer.writerows(told)
+
+
+def test_several_cheap_answers_make_up_for_a_dear_one(folder: Path) -> None:
+    write_sampled(folder / "profiles")
+    items = {
+        "exam": {
+            "arrivals": {"use": "poisson", "rate_per_s": 4.0},
+            "items": {"table": "sampled"},
+            "lengths": {"use": "fixed", "prompt_tok": 20, "output_tok": 12},
+        }
+    }
+    dear, routed = (
+        simulated(scenario(policy, queries=500, workload=items, name="sampled"), folder).tables
+        for policy in (
+            {"use": "always", "pool": "large"},
+            {"use": "best-route", "samples": {"small": 4}, "match": 0.95, "quality": "task-mean"},
+        )
+    )
+    assert routed.queries["score"].mean() > dear.queries["score"].mean()
+    assert routed.queries["cost_usd"].mean() < 0.5 * dear.queries["cost_usd"].mean()
+    answers = routed.calls.groupby("query")["sample"].agg(["count", "max"])
+    assert (answers["max"] == answers["count"] - 1).all()
+    assert answers["count"].max() > 1
+    surest = routed.calls.groupby("query")["confidence"].max()
+    accepted = routed.calls[routed.calls["accepted"]].set_index("query")["confidence"]
+    assert (accepted == surest.loc[accepted.index]).all()
+    assert routed.calls.groupby("query")["confidence"].nunique().max() > 1  # each sample has its own

@@ -13,6 +13,7 @@ from policy_world import made, scenario, simulated
 
 from simulator.policies import check
 from simulator.policies.core import Feedback, Learner, needs_of, prepared
+from simulator.spec.errors import SpecError
 
 SMALL, LARGE = {"use": "always", "pool": "small"}, {"use": "always", "pool": "large"}
 FALLBACK = {"use": "fallback", "first": SMALL, "then": [{"use": "always", "pool": "middle"}, LARGE]}
@@ -195,6 +196,43 @@ def test_a_hedge_takes_the_first_answer_and_cancels_the_other(folder: Path) -> N
         assert sorted(calls["fate"]) == ["answered", "cancelled"]
     alone = simulated(scenario(LARGE, name="alone"), folder).tables
     assert (tables.queries["e2e_s"] <= alone.queries["e2e_s"] + 1e-9).mean() > 0.9
+
+
+PATIENCE_S = 1.3  # of answers that take 0.3 s and 0.03 s a token
+
+
+def test_a_call_that_times_out_falls_back(folder: Path) -> None:
+    slow = {"arrivals": {"use": "poisson", "rate_per_s": 4.0}, "items": {"table": "exam"}, "call_timeout_s": PATIENCE_S}
+    policy = {"use": "fallback", "first": LARGE, "then": [SMALL]}
+    tables = simulated(scenario(policy, name="late", workload={"exam": slow}), folder).tables
+    calls = tables.calls.set_index(["query", "pool"])
+    late = calls.index[calls["reason"] == "timeout"]
+    assert 0 < len(late) < len(tables.queries)
+    for query, pool in late:
+        assert pool == "large"
+        asked_s = calls.loc[(query, "small"), "asked_s"]
+        assert asked_s == pytest.approx(calls.loc[(query, "large"), "asked_s"] + PATIENCE_S)
+    assert (tables.queries["fate"] == "finished").all()
+    assert set(tables.queries.loc[tables.queries["pool"] == "small", "query"]) == {query for query, _ in late}
+
+
+def test_a_try_again_comes_after_its_pause(folder: Path) -> None:
+    slow = {"arrivals": {"use": "poisson", "rate_per_s": 4.0}, "items": {"table": "exam"}, "call_timeout_s": PATIENCE_S}
+    policy = {"use": "retry", "first": LARGE, "tries": 2, "pause_s": 0.7}
+    tables = simulated(scenario(policy, name="again", workload={"exam": slow}), folder).tables
+    twice = tables.calls.groupby("query")["asked_s"].agg(["size", lambda asked_s: asked_s.max() - asked_s.min()])
+    twice = twice[twice["size"] == 2]
+    assert len(twice)
+    assert twice.iloc[:, 1].to_numpy() == pytest.approx(PATIENCE_S + 0.7)
+
+
+def test_a_threshold_of_a_policy_that_remembers_cannot_move(folder: Path) -> None:
+    moves = [{"signal": "ttft-s", "of": "large", "weight": -0.1}]
+    policy = {"use": "moving-threshold", "base": PIPELINE, "moves": moves, "least": 0.3}
+    with pytest.raises(SpecError, match="the base policy remembers queries, and cannot change in between"):
+        simulated(scenario(policy, name="moving"), folder)
+    held = {**PIPELINE, "first": {**policy, "base": CASCADE}}
+    assert len(simulated(scenario(held, name="held"), folder).tables.queries)
 
 
 def test_what_a_held_policy_needs_is_needed() -> None:

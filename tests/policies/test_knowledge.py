@@ -15,6 +15,7 @@ from simulator.engine.build.system import System
 from simulator.learning.core import Items, Lesson, Predict
 from simulator.learning.means import Mean, TaskMean
 from simulator.learning.predict import predictions
+from simulator.policies.routing_pair import Wins
 from simulator.spec.errors import SpecError
 
 ALWAYS = {"use": "always", "pool": "small"}
@@ -111,3 +112,22 @@ def test_joules_that_nobody_knows_are_asked_for(folder: Path) -> None:
     made = build(load(folder / "known.yaml"))
     with pytest.raises(SpecError, match="nobody has said what energy a call at 'small' takes"):
         made.plan.policy(made.world(0), lambda stream, query, attempt: 0.5)
+
+
+def test_labels_and_costs_are_learned_like_scores(folder: Path) -> None:
+    made = system(folder)
+    known = knowledge(made)
+    asked = AskedOf(known, made.world(0))
+    train = [row for row in rows() if row["split"] == "train"]
+    beats = asked.labelled(TaskMean(), Wins(0, 2))[:, 0]
+    for query, task in enumerate(asked.task):
+        gaps = [r["score-large"] - r["score-small"] for r in train if r["task"] == asked.tasks[task]]
+        assert beats[query] == pytest.approx(np.mean([(1 + gap) / 2 for gap in gaps]))
+    unseen = known.train.labelled(TaskMean(), Wins(0, 2))[:, 0]
+    assert np.corrcoef(unseen, [beats[asked.task == task][0] for task in known.train.task])[0, 1] > 0.9
+    usd, energy_j, time_s = known.train.expected_cost(Mean())
+    for expected, measured in zip(
+        (usd, energy_j, time_s), (known.train.usd, known.train.energy_j, known.train.time_s), strict=True
+    ):
+        np.testing.assert_allclose(expected.mean(axis=0), measured.mean(axis=0), rtol=0.05)
+        assert (expected.std(axis=0) < measured.std(axis=0)).all()

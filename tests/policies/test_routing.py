@@ -291,3 +291,18 @@ def test_an_accuracy_is_reached_at_less_than_the_best_models_price(folder: Path)
         cheap = simulated(scenario(policy, queries=1500, name=use), folder).tables.queries
         assert cheap["score"].mean() > 0.70
         assert cheap["cost_usd"].mean() < 0.6 * dear["cost_usd"].mean()
+
+
+@pytest.mark.parametrize("use", ["knn-router", "zooter", "omnirouter"])
+def test_a_class_without_a_table_is_asked_of_the_cheapest_pool(use: str, folder: Path) -> None:
+    policy: dict[str, Any] = {"use": use} | ({"accuracy": 0.9} if use == "omnirouter" else {})
+    arrivals = {"use": "poisson", "rate_per_s": 4.0}
+    lengths = {"use": "fixed", "prompt_tok": 30, "output_tok": 20}
+    classes = {
+        "exam": {"arrivals": arrivals, "items": {"table": "exam"}},
+        "chat": {"arrivals": arrivals, "lengths": lengths},
+    }
+    tables = simulated(scenario(policy, workload=classes, name="two"), folder).tables
+    asked_of = tables.calls.merge(tables.queries[["query", "cls"]], on="query").groupby("cls")["pool"].agg(set)
+    assert asked_of["chat"] == {"small"}
+    assert "large" in asked_of["exam"]

@@ -49,7 +49,7 @@ def first_that_fits(rules: list[dict[str, Any]], asked: Query) -> str:
         ({"keyword": "loop", "min_prompt_tok": 8}, query(0, prompt_tok=9), query(0, prompt_tok=7)),
         ({}, query(), None),
     ],
-    ids=str,
+    ids=lambda value: repr(value) if isinstance(value, dict) else "query",
 )
 def test_all_that_a_rule_says_must_be_shown(when: dict[str, Any], fits: Query, misses: Query | None) -> None:
     rule = {"when": when, "then": "large"}

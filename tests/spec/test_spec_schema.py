@@ -31,6 +31,8 @@ def fits(value: Any, node: Any, root: dict[str, Any]) -> bool:
         return False
     if "anyOf" in node and not any(fits(value, option, root) for option in node["anyOf"]):
         return False
+    if "oneOf" in node and sum(fits(value, option, root) for option in node["oneOf"]) != 1:
+        return False
     if "type" in node:
         is_bool = isinstance(value, bool)
         if not isinstance(value, TYPES[node["type"]]) or (is_bool and node["type"] != "boolean"):
@@ -87,10 +89,10 @@ def test_the_file_and_the_code_are_in_step() -> None:
 
 
 def test_our_reading_of_json_schema_knows_all_that_ours_says() -> None:
-    known = {"$ref", "$defs", "$schema", "anyOf", "type", "enum", "const", "pattern", "maxLength", "minimum", "maximum",
-             "exclusiveMinimum", "exclusiveMaximum", "prefixItems", "items", "minItems", "maxItems", "required",
-             "properties", "patternProperties", "additionalProperties", "propertyNames", "minProperties", "default",
-             "description", "title"}  # fmt: skip
+    known = {"$ref", "$defs", "$schema", "anyOf", "oneOf", "type", "enum", "const", "pattern", "maxLength", "minimum",
+             "maximum", "exclusiveMinimum", "exclusiveMaximum", "prefixItems", "items", "minItems", "maxItems",
+             "required", "properties", "patternProperties", "additionalProperties", "propertyNames", "minProperties",
+             "default", "description", "title"}  # fmt: skip
     assert keywords(ROOT) <= known
 
 

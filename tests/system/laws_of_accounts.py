@@ -77,7 +77,8 @@ def dollars_are_the_calls(told: Told) -> None:
             close(told.rows("hosted", name=pool)["energy_j"].sum(), J_PER_TOK * calls["output_tok"].sum())
         if spec.get("price", "profile") == "profile":
             billed = calls[calls["queue_s"].notna()]
-            usd = USD_CALL + USD_IN * billed["prompt_tok"] + USD_OUT * billed["output_tok"]
+            requests = ~told.is_further[billed.index]
+            usd = (USD_CALL + USD_IN * billed["prompt_tok"]) * requests + USD_OUT * billed["output_tok"]
             close(billed["cost_usd"], usd)
     for pool in told.own:
         assert (told.calls_of(pool)["cost_usd"] == 0).all()
@@ -91,7 +92,10 @@ def flops_are_the_calls_tokens(told: Told) -> None:
         assert (begun["output_tok"] >= 1).all()
         prompt, output = begun["prompt_tok"].to_numpy(float), begun["output_tok"].to_numpy(float)
         decoded = output - 1  # the prompt's last pass gives the first token
-        pairs = prompt**2 / 2 + decoded * (prompt + 1) + decoded * (decoded - 1) / 2
+        context, further = told.context_tok[begun.index].to_numpy(float), told.is_further[begun.index].to_numpy(bool)
+        np.testing.assert_array_equal(prompt[further], 1)  # its last token: the rest is in memory
+        pairs = np.where(further, context - 0.5, context**2 / 2)
+        pairs += decoded * (context + 1) + decoded * (decoded - 1) / 2
         work = (
             2 * ACTIVE[spec["model"]] * (prompt + decoded) + 2 * HEAD * decoded + 4 * LAYERS * HEADS * HEAD_DIM * pairs
         )
@@ -105,11 +109,12 @@ def flops_are_the_calls_tokens(told: Told) -> None:
 def bytes_are_the_texts(told: Told) -> None:
     """Over the only link go prompts to the router and from it to pools, and answers the same ways back."""
     ((name, link),) = told.scenario["links"].items()
-    calls = told.calls[(told.calls["kind"] != "verify").to_numpy()]
+    calls = told.calls[told.calls["pool"].isin(list(told.scenario["fleet"])).to_numpy()]
     cls = told.queries["cls"].astype(str)
     payload = cls.map({name: cls.get("payload_bytes", 0.0) for name, cls in told.scenario["workload"].items()})
     place = calls["pool"].astype(str).map({pool: told.place(pool) for pool in told.scenario["fleet"]})
     asked_bytes = 4.0 * calls["prompt_tok"] + payload.loc[calls["query"]].to_numpy()
+    asked_bytes[told.is_further[calls.index]] = 0.0
     came_bytes = (4.0 * told.queries["prompt_tok"] + payload).sum()
     left_bytes = 4.0 * told.queries["output_tok"].sum()
     routed = told.router_place == SITE
@@ -151,7 +156,7 @@ def radios_are_awake_for_their_transfers_and_a_tail(told: Told) -> None:
 def stations_serve_every_visit(told: Told) -> None:
     visits = {"judge": (told.calls["kind"] == "verify").sum(), "router": len(told.queries)}
     for name, spec in (("router", told.scenario.get("router")), *told.scenario.get("verifiers", {}).items()):
-        if spec is None:
+        if spec is None or "pool" in spec:
             continue
         rows = told.rows("station", name=name)
         close(rows["it_energy_j"], rows["time_s"] * spec.get("active_w", 0.0))
@@ -164,7 +169,7 @@ def scores_are_the_tables(told: Told) -> None:
     for cls in told.system.classes:
         assert cls.table is not None
         mine = told.queries[(told.queries["cls"] == cls.plan.facts.name).to_numpy()]
-        calls = told.calls[told.calls["query"].isin(mine.index) & (told.calls["kind"] == "answer")]
+        calls = told.calls[told.calls["query"].isin(mine.index) & (told.calls["kind"] != "verify")]
         calls = calls[(calls["fate"] == "answered").to_numpy()]
         models = {pool.plan.facts.name: pool.model for pool in told.system.pools}
         columns = [cls.table.models.index(models[str(pool)]) for pool in calls["pool"]]

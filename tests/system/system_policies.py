@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulator.policies.core import Ask, Call, Decision, Drop, Finish, FleetView, Query, Wait
+from simulator.policies.core import Answer, Ask, Call, Decision, Drop, Finish, FleetView, Query, Wait
 
 
 @dataclass(frozen=True)
@@ -61,3 +61,52 @@ class Patient:
         if query.outcomes and view.now_s < query.outcomes[-1].done_s + self.pause_s:
             return Wait(query.outcomes[-1].done_s + self.pause_s - view.now_s)
         return Ask((Call(self.pool),))
+
+
+@dataclass(frozen=True)
+class BestOf:
+    """Ask `pool` for `samples` answers of one prompt, and take the surest when all have come."""
+
+    pool: str
+    samples: int
+    final: bool = False
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        if not query.asked:
+            return Ask((Call(self.pool, samples=self.samples, final=self.final),))
+        if len(query.outcomes) < self.samples:
+            return Wait()
+        answers = query.answers_from((self.pool,))
+        return Finish(max(answers, key=lambda answer: answer.score)) if answers else Drop(query.failure)
+
+
+@dataclass(frozen=True)
+class Refine:
+    """Have `editor` refine the answer of `pool`, in two versions, and take the first that comes."""
+
+    pool: str
+    editor: str
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        refined = [o for o in query.outcomes if isinstance(o, Answer) and o.kind == "refine"]
+        if refined:
+            return Finish(refined[0])
+        drafts = query.answers_from((self.pool,))
+        if not query.asked:
+            return Ask((Call(self.pool),))
+        if drafts and len(query.asked) == 1:
+            return Ask((Call(self.editor, "refine", samples=2),))
+        if len(query.outcomes) < len(query.asked):
+            return Wait()
+        return Finish(drafts[0]) if drafts else Drop(query.failure)
+
+
+@dataclass(frozen=True)
+class Named:
+    """Ask one replica of `pool`."""
+
+    pool: str
+    replica: int
+
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        return Drop(query.failure) if query.asked else Ask((Call(self.pool, final=True, replica=self.replica),))

@@ -123,6 +123,13 @@ def classes(draw: st.DrawFn) -> Scenario:
 
 
 @st.composite
+def judge_calls(draw: st.DrawFn, pools: list[str]) -> Scenario:
+    """A verifier that is a call."""
+    votes = draw(st.sampled_from(({}, {"right": 0.75, "wrong": 0.25})))
+    return {"pool": draw(st.sampled_from(pools)), "prompt_tok": 5, "output_tok": draw(st.integers(1, 3)), **votes}
+
+
+@st.composite
 def policies(draw: st.DrawFn, fleet: list[str], verifier: str | None) -> Scenario:
     a, b = draw(st.permutations(fleet))[0], draw(st.sampled_from(fleet))
     order = draw(st.permutations(fleet))
@@ -138,6 +145,9 @@ def policies(draw: st.DrawFn, fleet: list[str], verifier: str | None) -> Scenari
                 {"use": "system_policies:Hedge", "first": a, "second": b, "after_s": 0.25},
                 {"use": "system_policies:Vote", "among": order, "enough": 1},
                 {"use": "system_policies:Patient", "pool": a, "pause_s": 0.5},
+                {"use": "system_policies:BestOf", "pool": a, "samples": 3},
+                {"use": "system_policies:BestOf", "pool": b, "samples": 4, "final": True},
+                {"use": "system_policies:Refine", "pool": a, "editor": b},
             )
         )
     )
@@ -159,6 +169,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
             del fleet[name]["device"], fleet[name]["place"]
             fleet[name] |= {"host": "rack", "replicas": min(2, fleet[name]["replicas"])}
     verifier = draw(st.sampled_from((None, "judge")))
+    judges = [name for name, pool in fleet.items() if "recorded" not in (pool.get("latency"), pool.get("price"))]
     station = given_keys(time_s=draw(st.sampled_from((0.0, 0.05, 0.5))), servers=draw(st.integers(1, 2)), active_w=20.0)
     ends = st.sampled_from(({"queries": 24}, {"duration_s": 6.0}))
     return given_keys(
@@ -171,7 +182,9 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         links={"line": draw(links())},
         policy=draw(policies(list(fleet), verifier)),
         router=draw(maybe(st.just(station | ({"host": "rack"} if hosts else {})))),
-        verifiers={"judge": station} if verifier else None,
+        verifiers={"judge": draw(st.just(station) | judge_calls(judges) if judges else st.just(station))}
+        if verifier
+        else None,
         telemetry=draw(maybe(st.sampled_from(({"refresh_s": 0.5, "delay_s": 0.7}, {"refresh_s": 3.0})))),
         grid={HOME: {"region": "XX", "pue": 1.5}, SITE: {"carbon_g_per_kwh": 50, "pue": 1.25, "carbon": draw(changes)}},
     )

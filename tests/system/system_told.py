@@ -108,6 +108,18 @@ class Told:
         return not any({"timeout_s", "abandon_s"} & cls.keys() for cls in self.scenario["workload"].values())
 
     @cached_property
+    def is_further(self) -> pd.Series:
+        """Which calls are further samples of a prompt that another has sent and prefilled."""
+        of_one = self.calls.sort_index().groupby(["query", "pool", "kind", "asked_s"], observed=True)
+        return (of_one.cumcount() > 0).reindex(self.calls.index)
+
+    @cached_property
+    def context_tok(self) -> pd.Series:
+        """Tokens of each call's whole prompt, whoever prefilled them."""
+        of_one = self.calls.groupby(["query", "pool", "kind", "asked_s"], observed=True)
+        return of_one["prompt_tok"].transform("max")
+
+    @cached_property
     def is_plain(self) -> bool:
         """Every call was answered, and no work was done twice."""
         return bool((self.calls["fate"] == "answered").all() and (self.calls["preemptions"] == 0).all())

@@ -37,14 +37,14 @@ POLICIES: dict[str, tuple[Scenario, str]] = {
 }
 
 
-def asked(policy: Scenario, folder: Path, **more: object) -> Question:
+def asked(policy: Scenario, folder: Path, judges: Scenario | None = None, **more: object) -> Question:
     """The question of a scenario, with queries far apart."""
     made = scenario(
         policy,
         FLEET,
         workload={"chat": chat(origin="home", items=items(), arrivals={"use": "constant", "rate_per_s": 0.01})},
         links={"line": {"between": ["home", "site"], "profile": "wire", "sharing": "per_user"}},
-        verifiers={"judge": {"time_s": 0.05}},
+        verifiers=judges or {"judge": {"time_s": 0.05}},
         **more,
     )
     path = folder / f"{made['name']}.yaml"
@@ -60,6 +60,9 @@ def test_all_thresholds_at_once_are_a_replay_each(name: str, folder: Path):
         question, Over(key), Named("small", policy["order"][-1] if "order" in policy else policy["strong"]), 20
     )
     assert found.is_whole
+    gap = [found.singles.set_index("pool")["accuracy"][end] for end in (found.ends.weak, found.ends.strong)]
+    if gap[0] < gap[1]:
+        np.testing.assert_allclose(found.points["pgr"] * (gap[1] - gap[0]) + gap[0], found.points["accuracy"])
     for point in found.points.itertuples():
         queries = replay(build(question.load(Over(key).override(point.value)))).queries
         assert point.accuracy == pytest.approx(queries["score"].fillna(0).mean())
@@ -146,6 +149,15 @@ def test_cascades_of_three_have_quantiles_of_all_that_is_compared(folder: Path):
 def test_what_cannot_be_varied_is_told(over: str, error: str, folder: Path):
     with pytest.raises(SpecError, match=error.replace("?", r"\?")):
         curve(asked(POLICIES["cascade"][0], folder), Over.of(over), resamples=20)
+
+
+def test_votes_are_no_scores(folder: Path):
+    judge = {"judge": {"pool": "large", "right": 0.9, "wrong": 0.2}}
+    policy = {"use": "cascade", "order": ["small", "api"], "accept": 0.5, "verifier": "judge"}
+    question = asked(policy, folder, judges=judge)
+    found = curve(question, Over("policy.accept"), resamples=20)
+    assert not found.is_whole
+    assert found.points["escalated_frac"].nunique() == 2  # a vote is 0 or 1
 
 
 def test_another_key_than_the_policys_builds_the_system_again(folder: Path):

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from system_policies import Hedge, Vote
+from system_policies import BestOf, Hedge, Refine, Vote
 from system_world import Simulate, own, scenario
 
 from simulator import check_policy
@@ -17,7 +17,10 @@ from simulator.policies.core import Answer, Ask, Call, Decision, Drop, Finish, F
 POOLS = ("edge", "cloud")
 
 
-@pytest.mark.parametrize("policy", [Hedge("edge", "cloud", 0.0), Vote(POOLS)], ids=repr)
+KEEPERS = [Hedge("edge", "cloud", 0.0), Vote(POOLS), BestOf("edge", 3), Refine("edge", "cloud")]
+
+
+@pytest.mark.parametrize("policy", KEEPERS, ids=repr)
 def test_a_policy_of_a_users_own_can_keep_them_too(policy: Any):
     check_policy(policy, POOLS)
 
@@ -70,6 +73,24 @@ class HasAVerifierAnswer:
 
 
 @dataclass(frozen=True)
+class RefinesNothing:
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        return Ask((Call("edge", kind="refine"),))
+
+
+@dataclass(frozen=True)
+class AsksForNoSamples:
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        return Ask((Call("edge", samples=0),))
+
+
+@dataclass(frozen=True)
+class NamesAReplicaThatIsNotThere:
+    def decide(self, query: Query, view: FleetView) -> Decision:
+        return Ask((Call("edge", replica=1),))
+
+
+@dataclass(frozen=True)
 class Mumbles:
     def decide(self, query: Query, view: FleetView) -> Any:
         return "edge"
@@ -104,6 +125,9 @@ BROKEN = {
     VerifiesBeforeThereIsAnAnswer: "answer",
     VerifiesAtAPool: "makes a 'verify' call to 'edge'",
     HasAVerifierAnswer: "makes a 'answer' call to 'judge'",
+    RefinesNothing: "query 0, which has no answer yet",
+    AsksForNoSamples: "asks 'edge' for 0 samples",
+    NamesAReplicaThatIsNotThere: "asks replica 1 of 'edge', which has ",
     Mumbles: "decides 'edge': not one of Ask, Wait, Finish, Drop",
     NeverEnds: "does not end query 0 within",
 }

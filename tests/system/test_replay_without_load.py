@@ -32,7 +32,12 @@ POLICIES = (
     {"use": "system_policies:Hedge", "first": "large", "second": "api", "after_s": 0.25},
     {"use": "system_policies:Vote", "among": ["small", "large", "api"], "enough": 1},
     {"use": "system_policies:Patient", "pool": "small", "pause_s": 0.5},
+    {"use": "cascade", "order": ["small", "api"], "accept": 0.6, "verifier": "reader"},
+    {"use": "system_policies:BestOf", "pool": "api", "samples": 3},
+    {"use": "system_policies:Refine", "pool": "small", "editor": "api"},
+    {"use": "replay_policies:Several", "pool": "small", "samples": 3, "times": 2},
 )
+READER = {"pool": "large", "prompt_tok": 7, "output_tok": 3, "right": 0.8, "wrong": 0.3}
 WORKLOADS: dict[str, Scenario] = {
     "own lengths": chat(origin="home", **FAR),
     "lengths of the table": chat(origin="home", items=items("table"), show="at-once", payload_bytes=2000.0, **FAR),
@@ -50,12 +55,12 @@ def question(policy: Scenario, workload: str, **more: object) -> Scenario:
         FLEET,
         workload={"chat": WORKLOADS[workload]},
         links={"line": {"between": ["home", "site"], "profile": "wire", "sharing": "per_user"}},
-        verifiers={"judge": {"time_s": 0.05, "active_w": 20}},
+        verifiers={"judge": {"time_s": 0.05, "active_w": 20}, "reader": READER},
         **more,
     )
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy["use"].partition(":")[2] or policy["use"])
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: "-".join(map(str, policy.values())))
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_it_is_the_engine_where_no_query_meets_another(policy: Scenario, workload: str, folder: Path):
     system = built(question(policy, workload), folder)
@@ -87,9 +92,17 @@ def test_hosted_calls_cost_and_draw_what_they_do_in_a_run(folder: Path):
     assert (replay(no_links).calls["energy_j"] >= J_PER_TOK * ours.calls["output_tok"] - 1e-9).all()
 
 
-def test_own_machines_draw_what_a_run_says_while_they_work(folder: Path):
+def test_samples_of_a_prompt_cost_what_they_do_in_a_run(folder: Path):
+    system = built(question({"use": "system_policies:BestOf", "pool": "api", "samples": 3}, "own lengths"), folder)
+    ours, theirs = replay(system).queries, run(system).tables.queries
+    np.testing.assert_allclose(ours["cost_usd"], theirs["cost_usd"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("samples", [1, 4])
+def test_own_machines_draw_what_a_run_says_while_they_work(samples: int, folder: Path):
     """The engine's joules of calls, less the rest between them: what is above idle, and idle watts for their time."""
-    system = built(question({"use": "always", "pool": "small"}, "own lengths"), folder)
+    several = {"use": "replay_policies:Several", "pool": "small", "samples": samples}
+    system = built(question(several, "own lengths"), folder)
     ours = replay(system).calls
     ledger = run(system).tables.ledger
     busy = ledger[(ledger["pool"] == "small") & ledger["phase"].isin(["prefill", "decode"])]

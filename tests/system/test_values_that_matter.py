@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.replaying.refine import refined
+from simulator.replaying.refine import refined, widened
+from simulator.spec.errors import SpecError
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.integers(2, 40))
@@ -22,6 +23,22 @@ def test_steps_are_told_apart_until_there_are_enough_values(steps: list[float], 
     assert [value for value, _ in found] == sorted(value for value, _ in found)
     assert len(found) <= count
     assert [kept for _, kept in found] == [measure(value)[1] for value, _ in found]
+
+
+def test_a_bracket_is_widened_to_where_nothing_changes_any_more():
+    scores = np.linspace(-50.0, 3.0, 200)
+    low, high = widened(lambda value: ((scores < value).mean(), None), -0.7, 0.0)
+    assert -120.0 < low <= -50.0
+    assert 3.0 < high < 12.0
+
+
+def test_a_value_that_cannot_be_is_not_passed():
+    def measure(value: float) -> tuple[float, None]:
+        if not 0 <= value <= 1:
+            raise SpecError("a share")
+        return value, None
+
+    assert widened(measure, 0.25, 0.5) == (0.0, 0.75)
 
 
 def test_each_of_a_few_steps_is_found():

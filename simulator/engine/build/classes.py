@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engine.build.built import Built
-from simulator.engine.plan import ClassPlan, Column
+from simulator.engine.plan import ClassPlan, Column, SamplesPlan
 from simulator.policies.core import ClassFacts
 from simulator.spec.errors import SpecError, near
 from simulator.spec.load import Scenario
@@ -17,7 +18,7 @@ from simulator.spec.scenario import ItemsSpec
 from simulator.workload.closed import Users
 from simulator.workload.items import ItemDraw
 from simulator.workload.lengths import Fixed
-from simulator.workload.quality import QualityTable
+from simulator.workload.quality import QualityTable, Samples
 from simulator.workload.read_quality import read_quality
 from simulator.workload.streams import NamedStreams, below
 from simulator.workload.traffic import Demand, World
@@ -83,6 +84,8 @@ def _class(scenario: Scenario, name: str, pools: Sequence[Built]) -> BuiltClass:
         output_tok=tuple(_lengths(table.output_tok, column) if from_table and table else None for column in columns),
         prompt_tok=tuple(_lengths(table.prompt_tok, column) if from_table and table else None for column in columns),
         latency_s=tuple(_column(table.latency_s if table else None, column) for column in columns),
+        group=_groups(table, columns),
+        samples=_samples(table, columns, from_table),
         timeout_s=spec.timeout_s,
         call_timeout_s=spec.call_timeout_s,
         abandon_s=spec.abandon_s,
@@ -167,6 +170,41 @@ def _lengths(matrix: NDArray[np.float64], column: int) -> list[int] | None:
         return None
     tokens: list[int] = np.maximum(np.rint(values), 1).astype(np.int64).tolist()
     return tokens
+
+
+def _groups(table: QualityTable | None, columns: Sequence[int]) -> tuple[list[int] | None, ...]:
+    """What marks equal answers, a list a pool; empty where the table does not say."""
+    if table is None or table.group is None:
+        return ()
+    return tuple(table.group[:, column].tolist() for column in columns)
+
+
+def _samples(table: QualityTable | None, columns: Sequence[int], lengths: bool) -> tuple[SamplesPlan | None, ...]:
+    """Several answers of each pool's model; a sample without a length of its own is as long as the recorded answer."""
+    if table is None or table.samples is None:
+        return ()
+    found = [_samples_of(table, table.samples, column, lengths) for column in columns]
+    return tuple(found) if any(found) else ()
+
+
+def _samples_of(table: QualityTable, samples: Samples, column: int, lengths: bool) -> SamplesPlan | None:
+    score = samples.score[:, column]
+    counts = np.where(np.isnan(score).any(axis=1), np.isnan(score).argmax(axis=1), score.shape[1]).tolist()
+    if not any(counts):
+        return None
+
+    def recorded(matrix: NDArray[Any]) -> list[Any]:
+        return [row[:count] for row, count in zip(matrix.tolist(), counts, strict=True)]
+
+    output_tok = None
+    if lengths:
+        own = samples.output_tok[:, column]
+        filled = np.where(np.isnan(own), table.output_tok[:, column, np.newaxis], own)
+        output_tok = recorded(np.maximum(np.rint(filled), 1).astype(np.int64))
+    confidence = None
+    if samples.confidence is not None and not np.isnan(samples.confidence[:, column]).all():
+        confidence = recorded(samples.confidence[:, column])
+    return SamplesPlan(recorded(score), recorded(samples.group[:, column]), output_tok, confidence)
 
 
 def _check_lengths(scenario: Scenario, name: str, plan: ClassPlan, pools: Sequence[Built], has_lengths: bool) -> None:

@@ -14,14 +14,14 @@ from simulator.engine.build.gauges import gauges
 from simulator.engine.build.knowledge import Prices
 from simulator.engine.build.policies import policy
 from simulator.engine.build.rounds import decoding_together
-from simulator.engine.plan import LinkPlan, Plan, StationPlan
+from simulator.engine.plan import JudgePlan, LinkPlan, Plan, StationPlan
 from simulator.physics import values
 from simulator.physics.link import between, propagation_s, varies
 from simulator.physics.signal import Signal
 from simulator.physics.values import Link
 from simulator.spec.load import Scenario
 from simulator.spec.profiles import Evidence, LinkProfile
-from simulator.spec.scenario import LinkSpec, StationSpec
+from simulator.spec.scenario import JudgeSpec, LinkSpec, StationSpec
 from simulator.spec.units import to_base
 from simulator.workload.traffic import Demand, World
 from simulator.workload.world import world
@@ -79,9 +79,8 @@ def build(scenario: Scenario) -> System:
     hosts, pools = fleet(scenario)
     pools = decoding_together(scenario, pools, links)
     built = classes(scenario, pools)
-    stations = ([spec.router] if spec.router else []) + list(spec.verifiers.values())
-    names = (["router"] if spec.router else []) + list(spec.verifiers)
-    plans = [_station(scenario, name, station) for name, station in zip(names, stations, strict=True)]
+    verifiers = [_verifier(scenario, name, pools, built) for name in spec.verifiers]
+    stations = [spec.router, *(each for each in spec.verifiers.values() if isinstance(each, StationSpec))]
     grids = {place: _grid(scenario, place) for place in spec.grid}
     plan = Plan(
         pools=tuple(pool.plan for pool in pools),
@@ -89,8 +88,8 @@ def build(scenario: Scenario) -> System:
         classes=tuple(cls.plan for cls in built),
         policy=policy(scenario, hosts, pools, built),
         links=tuple(_link_plan(name, spec.links[name], link) for name, link in zip(spec.links, links, strict=True)),
-        router=plans[0] if spec.router else None,
-        verifiers=tuple(plans[1:] if spec.router else plans),
+        router=_station(scenario, "router", spec.router) if spec.router else None,
+        verifiers=tuple(verifiers),
         refresh_s=spec.telemetry.refresh_s,
         delay_s=spec.telemetry.delay_s,
         horizon_s=spec.run.duration_s,
@@ -106,7 +105,7 @@ def build(scenario: Scenario) -> System:
         tuple(pools),
         tuple(built),
         tuple(links),
-        tuple(stations),
+        tuple(station for station in stations if station is not None),
         grids,
     )
 
@@ -139,6 +138,23 @@ def _link_plan(name: str, spec: LinkSpec, link: Link) -> LinkPlan:
 def _station(scenario: Scenario, name: str, spec: StationSpec) -> StationPlan:
     place = None if spec.host is None else scenario.spec.hosts[spec.host].place
     return StationPlan(name, spec.time_s, spec.servers, place)
+
+
+def _verifier(
+    scenario: Scenario, name: str, pools: Sequence[Built], classes: Sequence[BuiltClass]
+) -> StationPlan | JudgePlan:
+    spec = scenario.spec.verifiers[name]
+    if not isinstance(spec, JudgeSpec):
+        return _station(scenario, name, spec)
+    pool = next(pool for pool in pools if pool.plan.facts.name == spec.pool)
+    for key in ("latency", "price"):
+        if pool.hosted is not None and getattr(pool.spec, key) == "recorded":
+            says = f"{spec.pool!r} has a recorded {key}, of answers only: give the profile's"
+            raise scenario.error(("verifiers", name, "pool"), says)
+    if spec.right is not None and (blind := [cls.plan.facts.name for cls in classes if cls.table is None]):
+        says = f"workload.{blind[0]} has no 'items': nobody knows whether its answers are right"
+        raise scenario.error(("verifiers", name, "right"), says)
+    return JudgePlan(name, pool.plan.facts.index, spec.prompt_tok, spec.output_tok, spec.right, spec.wrong)
 
 
 def _grid(scenario: Scenario, place: str) -> Grid:
