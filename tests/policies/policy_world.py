@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from examples_core import CORE
+from examples_escalation import ESCALATION
 from examples_online import ONLINE, SYSTEM
 from examples_rounds import ROUNDS
 from examples_routing import ROUTING
-from examples_escalation import ESCALATION
 from pydantic import TypeAdapter
 
 from simulator import build, load, run
@@ -38,7 +38,7 @@ SKILL = {  # how often each model is right, by task: the middle one is best at c
 }
 ITEMS = 240
 
-EXAMPLES: dict[str, list[Scenario]] = {**CORE, **ROUNDS, **ONLINE, **SYSTEM, **ROUTING, **ESCALATION}
+EXAMPLES: dict[str, list[Scenario]] = {**CORE, **ROUTING, **ESCALATION, **ROUNDS, **ONLINE, **SYSTEM}
 
 
 def made(policy: Scenario) -> Policy | Prepared:
