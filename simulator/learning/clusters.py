@@ -8,8 +8,6 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from scipy.optimize import minimize
-from scipy.special import softmax
 
 from simulator.learning.core import Encode, EncoderPart, Floats, Items, Lesson, Predict
 from simulator.learning.features import Usual
@@ -84,6 +82,8 @@ class LearnedMap:
 
     def fit(self, lesson: Lesson) -> Predict:
         """The map, by L-BFGS."""
+        from scipy.special import softmax
+
         if not lesson.is_of_scores:
             return TaskMean().fit(lesson)
         x, phi = lesson.features(self.features), lesson.features(Cluster(self.k, self.features))
@@ -119,6 +119,9 @@ def _start(x: Floats, phi: Floats) -> Floats:
 
 
 def _learned(x: Floats, target: Floats, psi: Floats, start: Floats, l2: float) -> Floats:
+    from scipy.optimize import minimize
+    from scipy.special import softmax
+
     known = ~np.isnan(target)
     score = np.where(known, target, 0.0)
 

@@ -9,8 +9,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from simulator.learning.core import EncoderPart, Floats, Lesson, Predict
 from simulator.learning.features import Usual
@@ -38,6 +36,8 @@ class MatrixFactorisation:
 
     def fit(self, lesson: Lesson) -> Predict:
         """The vectors, by L-BFGS from small random ones."""
+        from scipy.special import expit
+
         if not (lesson.compares if self.of == "wins" else lesson.is_of_scores):
             return TaskMean().fit(lesson)
         x, encode = lesson.features(self.features), lesson.encode(self.features)
@@ -50,6 +50,8 @@ class MatrixFactorisation:
 
 def score_loss(target: Floats) -> Loss:
     """Log loss of sigma(d) as a forecast of scores in [0, 1]."""
+    from scipy.special import expit
+
     known = ~np.isnan(target)
     score, count = np.where(known, target, 0.0), known.sum()
 
@@ -62,6 +64,8 @@ def score_loss(target: Floats) -> Loss:
 
 def win_loss(target: Floats) -> Loss:
     """Log loss of sigma(d(A) - d(B)) as a forecast of which did better; pairs that did alike say nothing."""
+    from scipy.special import expit
+
     pairs = np.array(list(combinations(range(target.shape[1]), 2)), dtype=np.intp).reshape(-1, 2)
     sign = np.nan_to_num(np.sign(target[:, pairs[:, 0]] - target[:, pairs[:, 1]]))
     count = max(np.abs(sign).sum(), 1.0)
@@ -78,6 +82,8 @@ def win_loss(target: Floats) -> Loss:
 
 def factorised(x: Floats, models: int, loss: Loss, rank: int, l2: float, seed: int) -> tuple[Floats, Floats, Floats]:
     """W1 (d, rank), b (rank,) and v (models, rank) of least loss plus l2 / 2 of their squares."""
+    from scipy.optimize import minimize
+
     width = x.shape[1]
     start = np.random.default_rng(seed).normal(0.0, 0.3, (width + 1 + models) * rank)
 
@@ -100,6 +106,8 @@ def factorised(x: Floats, models: int, loss: Loss, rank: int, l2: float, seed: i
 
 def chance_to_beat_another(d: Floats) -> Floats:
     """Of strengths (items, models), in natural logs: each model's mean of sigma(d(A) - d(B)) over the others."""
+    from scipy.special import expit
+
     models = d.shape[1]
     told: Floats = np.stack([(expit(d[:, [m]] - d).sum(axis=1) - 0.5) / (models - 1) for m in range(models)], axis=1)
     return told

@@ -174,6 +174,7 @@ def setting(pools: Sequence[str]) -> Setting:
         asked=asked,
         train=asked.train(),
         truth=lambda query, pool: float((query + len(pool)) % 2),
+        paid=lambda currency: np.tile(list(prices.values()), (QUERIES, 1)),
     )
 
 

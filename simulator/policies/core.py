@@ -452,8 +452,9 @@ class Setting:
     the queries as they come, `train` is what may be learned from (None: the policy has not said that it needs it).
     `fitted(key, fit)` is `fit()`, remembered across replications. `usd_per_call` and `energy_j_per_call` are expected
     prices of one mean call at each pool, `time_s_per_call` its seconds alone on an idle fleet. `params` says how many
-    parameters a pool's model has, NaN where nobody has said. `truth` is for oracles alone: the score of each pool's
-    model on each query, by query id; None for every other policy.
+    parameters a pool's model has, NaN where nobody has said. For oracles alone, and None for every other policy:
+    `truth`, the score of each pool's model on each query, by query id; and `paid`, what each pool's call of each query
+    takes in "usd", "energy" or "time", (queries, pools), alone on an idle fleet.
     """
 
     pools: tuple[str, ...]
@@ -467,6 +468,7 @@ class Setting:
     train: Train | None = None
     fitted: Callable[[Hashable, Callable[[], Any]], Any] = lambda key, fit: fit()
     truth: Callable[[int, str], float] | None = None
+    paid: Callable[[str], Floats] | None = None
 
 
 @runtime_checkable

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulator.policies.choice import Currency, call_price
+import numpy as np
+
+from simulator.policies.choice import Currency, relative
 from simulator.policies.core import Ask, Call, Decision, FleetView, Needs, Query, Setting, failed_or
+from simulator.spec.base import NonNegative
 
 
 @dataclass(frozen=True, slots=True)
 class Oracle:
-    """Ask the cheapest pool among those whose answer scores best; `currency` says what cheap means.
+    """argmax score - price c: the pool whose answer scores best, the cheapest of equals; `currency` says what is paid.
 
-    For right-or-wrong tables that is the cheapest right model, and the cheapest of all where none is right. Prices are
-    those of a mean call at each pool. Source: the oracle router of RouterBench, arXiv 2403.12031.
+    At price 0, of right-or-wrong tables, that is the cheapest right model, and the cheapest of all where none is right.
+    c is what that very call takes, relative to the mean of the dearest pool. Source: the oracle router of RouterBench,
+    arXiv 2403.12031.
     """
 
     currency: Currency = "usd"
+    price: NonNegative = 0.0
 
     @property
     def needs(self) -> Needs:
@@ -25,25 +30,28 @@ class Oracle:
 
     def prepare(self, setting: Setting) -> Knows:
         """The oracle of one replication, with the truth."""
-        price = call_price(setting, self.currency)
-        cheap_first = sorted(setting.pools, key=lambda pool: (price[pool], setting.pools.index(pool)))
-        return Knows(setting, tuple((pool, Ask((Call(pool, final=True),))) for pool in cheap_first))
+        assert setting.paid is not None
+        cost = relative(np.nan_to_num(setting.paid(self.currency)))
+        return Knows(
+            setting, tuple(Ask((Call(pool, final=True),)) for pool in setting.pools), cost.tolist(), self.price
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Knows:
-    """`Oracle` with its truth; `cheap_first` holds the pools by price."""
+    """`Oracle` with its truth, and the costs of each query at each pool."""
 
     setting: Setting
-    cheap_first: tuple[tuple[str, Ask], ...]
+    asks: tuple[Ask, ...]
+    cost: list[list[float]]
+    price: float
 
     def decide(self, query: Query, view: FleetView) -> Decision:
-        """Ask the cheapest of the best."""
-        truth = self.setting.truth
+        """Ask the pool of the highest utility; of equals the cheapest, then the first of the fleet."""
+        truth, cost = self.setting.truth, self.cost[query.id]
         assert truth is not None
-        best, choice = float("-inf"), self.cheap_first[0][1]
-        for pool, ask in self.cheap_first:
-            score = truth(query.id, pool)
-            if score > best:
-                best, choice = score, ask
-        return failed_or(query, choice)
+        utility = [
+            (truth(query.id, pool) - self.price * paid, -paid)
+            for pool, paid in zip(self.setting.pools, cost, strict=True)
+        ]
+        return failed_or(query, self.asks[max(range(len(utility)), key=utility.__getitem__)])

@@ -1,4 +1,4 @@
-"""Shipped scenarios under load, and what each replication came to: all joules and dollars of the fleet, idle ones too."""
+"""Shipped scenarios under load, and what each replication came to: all joules and dollars, idle ones too."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def _short(one: Loaded) -> str:
 
 
 REPLAY = Replay(
-    title="a bandit against a coin in joules for a right answer, over load, with idle watts and models that come and go",
+    title="a bandit against a coin in joules for a right answer, over load, with idle watts and cold models",
     scenarios=(SCENARIO,),
     rows=lambda: tuple(rows()),
 )

@@ -58,7 +58,7 @@ def routed(large: int) -> str:
 
 
 def both(accept: float) -> str:
-    """The class that gains most to the large model, the one that gains least to the small one, between them a cascade."""
+    """What gains most goes to the large model, what gains least to the small one; a cascade in between."""
     rules = f"{{when: {{workload: {CLASSES[0]}}}, then: large}}, {{when: {{workload: {CLASSES[-1]}}}, then: small}}"
     return f"{{use: rules, rules: [{rules}], otherwise: {cascade(accept)}}}"
 

@@ -18,6 +18,8 @@ REPLAYS: Mapping[str, str] = {
     "golden-cascades": "simulator.replays.golden",
     "llama-cascades": "simulator.replays.llama_chain",
     "routellm": "simulator.replays.routellm",
+    "routerbench": "simulator.replays.routerbench",
+    "consistency": "simulator.replays.consistency",
     "hil-f": "simulator.replays.hil_f",
     "greenserv": "simulator.replays.greenserv",
     "uniroute": "simulator.replays.uniroute",

@@ -30,6 +30,8 @@ def shown(rows: Sequence[Row]) -> Table:
     right = ("published", "replayed", "difference")
     head, cells = _columns(rows)
     table = empty_table(head[0], *((title, "right" if title in right else "left") for title in head[1:]))
+    for column, title in zip(table.columns, head, strict=True):
+        column.no_wrap = title != "source"
     for each in cells:
         add_row(table, *each)
     return table

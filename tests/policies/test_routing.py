@@ -92,8 +92,12 @@ def test_a_query_that_no_table_tells_of_goes_to_the_cheapest_pool() -> None:
 def test_an_oracle_knows_which_right_answer_is_the_fastest() -> None:
     known = setting(QUALITY, np.tile(COST[:, ::-1], (3, 1)))  # the large model is the fastest
     told = {"small": (1, 0, 0), "middle": (1, 1, 0), "large": (1, 0, 0)}
-    known = replace(known, truth=lambda number, pool: float(told[pool][number]))
+    paid = np.tile(COST[:, ::-1], (3, 1))
+    known = replace(known, truth=lambda number, pool: float(told[pool][number]), paid=lambda currency: paid)
     assert asked(Oracle("time"), known) == ["large", "middle", "large"]
+    paid[2] = [0.5, 0.4, 0.6]  # this very query is answered soonest by the middle one
+    assert asked(Oracle("time"), known) == ["large", "middle", "middle"]
+    assert asked(Oracle("time", price=10.0), known) == ["large", "large", "middle"]  # whatever is right
 
 
 def test_few_scores_of_a_new_model_are_as_many_as_said() -> None:

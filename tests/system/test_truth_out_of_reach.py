@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from system_world import MODELS, Scenario, Simulate, chat, items, outcomes, own, scenario, write_table
+from system_world import MODELS, Scenario, Simulate, built, chat, items, outcomes, own, scenario, write_table
 
 from simulator.records.result import Result
+from simulator.replaying import replay
 
 BLIND = (
     {"use": "always", "pool": "small"},
@@ -39,11 +40,14 @@ def shuffled(folder: Path) -> str:
 
 def runs(policy: Scenario, table: str, simulate: Simulate) -> tuple[Result, Result]:
     """A run with the true scores, and one with those of `table`."""
-    fleet = {"small": own(), "large": own("large", replicas=2)}
-    verifiers = {"judge": {"time_s": 0.05}}
-    workloads = [{"chat": chat(items=items("table", table=name))} for name in ("pair", table)]
-    true, other = (simulate(scenario(policy, fleet, verifiers=verifiers, workload=w)) for w in workloads)
+    true, other = (simulate(question(policy, name)) for name in ("pair", table))
     return true, other
+
+
+def question(policy: Scenario, table: str = "pair") -> Scenario:
+    fleet = {"small": own(), "large": own("large", replicas=2)}
+    workload = {"chat": chat(items=items("table", table=table))}
+    return scenario(policy, fleet, verifiers={"judge": {"time_s": 0.05}}, workload=workload)
 
 
 @pytest.mark.parametrize("policy", BLIND, ids=lambda policy: policy["use"].partition(":")[2] or policy["use"])
@@ -60,10 +64,15 @@ def test_the_oracle_decides_by_the_scores(shuffled: str, simulate: Simulate):
     assert not true.tables.queries["pool"].equals(other.tables.queries["pool"])
 
 
-def test_the_oracle_takes_the_cheapest_right_answer(simulate: Simulate, shuffled: str):
+def test_the_oracle_takes_the_right_answer_that_costs_least(simulate: Simulate, shuffled: str, folder: Path):
     queries = runs({"use": "oracle", "currency": "energy"}, shuffled, simulate)[0].tables.queries
+    pools = ("small", "large")
+    alone_j = {
+        pool: replay(built(question({"use": "always", "pool": pool}), folder)).queries["energy_j"] for pool in pools
+    }
     rows = outcomes(seed=1)
     for query in queries.itertuples():
-        right = [model for model in ("small", "large") if rows[query.item][f"score-{model}"]]
-        assert query.pool == (right or ["small"])[0]  # the small model is the cheaper
+        right = [model for model in pools if rows[query.item][f"score-{model}"]]
+        assert query.pool == min(right or pools, key=lambda pool: alone_j[pool][query.query])
         assert query.score == bool(right)
+    assert queries["pool"].nunique() == 2

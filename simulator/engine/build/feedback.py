@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from simulator.engine.build.classes import BuiltClass
-from simulator.engine.build.knowledge import Prices
+from simulator.engine.build.knowledge import Prices, calls_alone
 from simulator.engine.feedback import FeedbackPlan
 from simulator.engine.job import Job
 from simulator.policies.core import Floats
@@ -50,24 +50,6 @@ class CallPrices:
 
     def _priced(self, pool: int) -> tuple[list[int], list[int], list[float], list[float]]:
         """Lengths and prices of a call of every query at a pool."""
-        world = self.world
-        prompt_tok, output_tok = world.prompt_tok.astype(np.float64), world.output_tok.astype(np.float64)
-        for number, cls in enumerate(self.classes):
-            rows = np.flatnonzero(world.cls == number)
-            for lengths, found in ((cls.plan.prompt_tok, prompt_tok), (cls.plan.output_tok, output_tok)):
-                if cls.table is not None and (column := lengths[pool]) is not None:
-                    found[rows] = np.array(column)[world.item[rows]]
-        usd, energy_j, _ = self.prices.of(pool, prompt_tok, output_tok, self.cached_fracs[world.cls])
-        built = self.prices.pools[pool]
-        for number, cls in enumerate(self.classes if built.hosted is not None else ()):
-            rows = np.flatnonzero(world.cls == number)
-            if cls.table is None:
-                continue
-            at = world.item[rows], cls.columns[pool]
-            if built.spec.price == "recorded":
-                usd[rows] = cls.table.cost_usd[at]
-            if built.spec.energy == "recorded":
-                assert cls.table.energy_j_per_tok is not None
-                energy_j[rows] = cls.table.energy_j_per_tok[at] * output_tok[rows]
-        lengths_tok = (prompt_tok.astype(np.int64).tolist(), output_tok.astype(np.int64).tolist())
-        return *lengths_tok, usd.tolist(), energy_j.tolist()
+        taken = calls_alone(self.prices, self.classes, self.cached_fracs, self.world, pool)
+        lengths_tok = (taken.prompt_tok.astype(np.int64).tolist(), taken.output_tok.astype(np.int64).tolist())
+        return *lengths_tok, taken.usd.tolist(), taken.energy_j.tolist()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,39 @@ class Prices:
         return machine.usd_per_s * one.last_s, one.energy_j + machine.idle_w * one.last_s, one.last_s
 
 
+class Taken(NamedTuple):
+    """What a call of every query at one pool takes, alone on an idle fleet, (queries,) each."""
+
+    prompt_tok: Floats
+    output_tok: Floats
+    usd: Floats
+    energy_j: Floats
+    time_s: Floats
+
+
+def calls_alone(prices: Prices, classes: Sequence[BuiltClass], cached_fracs: Floats, world: World, pool: int) -> Taken:
+    """As long as the answers will be, and as dear and late as recorded where the pool bills or answers so."""
+    prompt_tok, output_tok = world.prompt_tok.astype(np.float64), world.output_tok.astype(np.float64)
+    tables = [(np.flatnonzero(world.cls == number), cls) for number, cls in enumerate(classes) if cls.table is not None]
+    for rows, cls in tables:
+        for lengths, found in ((cls.plan.prompt_tok, prompt_tok), (cls.plan.output_tok, output_tok)):
+            if (column := lengths[pool]) is not None:
+                found[rows] = np.array(column)[world.item[rows]]
+    usd, energy_j, time_s = prices.of(pool, prompt_tok, output_tok, cached_fracs[world.cls])
+    built = prices.pools[pool]
+    for rows, cls in tables if built.hosted is not None else ():
+        assert cls.table is not None
+        where = world.item[rows], cls.columns[pool]
+        if built.spec.price == "recorded":
+            usd[rows] = cls.table.cost_usd[where]
+        if built.spec.latency == "recorded":
+            time_s[rows] = cls.table.latency_s[where]
+        if built.spec.energy == "recorded":
+            assert cls.table.energy_j_per_tok is not None
+            energy_j[rows] = cls.table.energy_j_per_tok[where] * output_tok[rows]
+    return Taken(prompt_tok, output_tok, usd, energy_j, time_s)
+
+
 @dataclass(frozen=True)
 class Knowledge:
     """All that the policies of a scenario may know; tables are read and estimators fitted when first asked for."""
@@ -68,6 +101,29 @@ class Knowledge:
     def train_of(self, cls: int) -> QualityTable | None:
         """The train split of a class's table, of the fleet's models."""
         return self.fitted(("train", cls), lambda: train_table(self.scenario, self.classes[cls]))  # type: ignore[no-any-return]
+
+    def recorded_usd(self, cls: int, pool: int) -> float | None:
+        """The mean price of a class's calls at a pool that bills what was recorded; None at any other.
+
+        Of train items, where some are kept apart: what test items cost is not known before.
+        """
+        table, built = self._known_before(cls), self.prices.pools[pool]
+        if table is None or built.hosted is None or built.spec.price != "recorded":
+            return None
+        return float(np.nanmean(table.cost_usd[:, self.classes[cls].columns[pool]]))
+
+    def recorded_energy_j(self, cls: int, pool: int) -> float | None:
+        """The mean joules of a class's calls at a pool that draws what was recorded; None at any other."""
+        table, built = self._known_before(cls), self.prices.pools[pool]
+        if table is None or built.hosted is None or built.spec.energy != "recorded":
+            return None
+        assert table.energy_j_per_tok is not None
+        column = self.classes[cls].columns[pool]
+        return float(np.nanmean(table.energy_j_per_tok[:, column] * table.output_tok[:, column]))
+
+    def _known_before(self, cls: int) -> QualityTable | None:
+        table = self.classes[cls].table
+        return (self.train_of(cls) or table) if table is not None and table.has_test else table
 
     def lesson(self, cls: int, measure: str) -> Lesson:
         """The train split of a class's table, to learn `measure` from; of all measures, encoders learn once."""
@@ -315,7 +371,14 @@ class AskedOf:
         prompt_tok = self.world.prompt_tok.astype(np.float64)
         prices = self.knowledge.prices
         priced = [prices.of(pool, prompt_tok, output_tok[:, pool], cached) for pool in range(len(prices.pools))]
-        return [np.stack(matrix, axis=1) for matrix in zip(*priced, strict=True)]
+        found = [np.stack(matrix, axis=1) for matrix in zip(*priced, strict=True)]
+        for cls in range(len(self.knowledge.classes)):
+            for pool in range(len(prices.pools)):
+                if (usd := self.knowledge.recorded_usd(cls, pool)) is not None:
+                    found[0][self.world.cls == cls, pool] = usd
+                if (energy_j := self.knowledge.recorded_energy_j(cls, pool)) is not None:
+                    found[1][self.world.cls == cls, pool] = energy_j
+        return found
 
     def _told(self, of_items: Callable[[int], Floats]) -> Floats:
         """A matrix over items, of each class, as one over queries."""

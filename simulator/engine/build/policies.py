@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from simulator.engine.build.built import Built, Host
 from simulator.engine.build.classes import BuiltClass
-from simulator.engine.build.knowledge import AskedOf, Knowledge, Prices
+from simulator.engine.build.knowledge import AskedOf, Knowledge, Prices, calls_alone
 from simulator.engine.pool import Uniform
 from simulator.learning.core import Encoder, Estimator
-from simulator.policies.core import Needs, Policy, Prepared, Setting, held, needs_of
+from simulator.policies.core import Floats, Needs, Policy, Prepared, Setting, held, needs_of
 from simulator.spec.load import Scenario
 from simulator.workload.traffic import World
 
@@ -47,6 +47,7 @@ def policy(
         return lambda world, uniform: part.make()
     columns = tuple(cls.columns for cls in classes)
     tables = tuple(cls.table for cls in classes)
+    cached_fracs: Floats = np.array([cls.cached_prompt_frac for cls in scenario.spec.workload.values()])
 
     def prepare(world: World, uniform: Uniform) -> Policy:
         def truth(query: int, pool: str) -> float:
@@ -55,16 +56,22 @@ def policy(
             assert table is not None
             return float(table.score[world.item[query], columns[cls][numbers[pool]]])
 
+        def paid(currency: str) -> Floats:
+            name = {"usd": "usd", "energy": "energy_j", "time": "time_s"}[currency]
+            taken = (calls_alone(knowledge.prices, classes, cached_fracs, world, pool) for pool in range(len(pools)))
+            return np.stack([getattr(of_pool, name) for of_pool in taken], axis=1)
+
         setting = Setting(
             pools=tuple(numbers),
             models={pool.plan.facts.name: pool.model for pool in pools},
             uniform=uniform,
-            **_mean_prices(world, scenario, knowledge.prices),
+            **_mean_prices(world, scenario, knowledge),
             params={pool.plan.facts.name: _params(scenario, pool.model) for pool in pools},
             asked=AskedOf(knowledge, world),
             train=train,
             fitted=knowledge.fitted,
             truth=truth if needs.truth else None,
+            paid=paid if needs.truth else None,
         )
         try:
             return part.make().prepare(setting)  # type: ignore[no-any-return]
@@ -113,8 +120,12 @@ def _params(scenario: Scenario, model: str) -> float:
     return 1e9 * library.read("models", model).params_billion if model in library.names("models") else float("nan")
 
 
-def _mean_prices(world: World, scenario: Scenario, prices: Prices) -> dict[str, dict[str, float]]:
-    """Dollars, joules and seconds of a call of mean length at each pool: list prices, or the hardware's time alone."""
+def _mean_prices(world: World, scenario: Scenario, knowledge: Knowledge) -> dict[str, dict[str, float]]:
+    """Dollars, joules and seconds of a call of mean length at each pool: list prices, or the hardware's time alone.
+
+    Of a pool that bills or draws what was recorded, the mean of that.
+    """
+    prices = knowledge.prices
     cached_fracs: NDArray[np.float64] = np.array([cls.cached_prompt_frac for cls in scenario.spec.workload.values()])
     prompt = output = np.ones(1)
     cached_frac = 0.0
@@ -127,7 +138,18 @@ def _mean_prices(world: World, scenario: Scenario, prices: Prices) -> dict[str, 
     for number, pool in enumerate(prices.pools):
         name = pool.plan.facts.name
         dollars, joules, seconds = prices.of(number, prompt, output, cached_frac)
-        usd[name] = float(dollars[0])
-        energy[name] = float(np.nan_to_num(joules[0]))
+        classes = range(len(knowledge.classes))
+        usd[name] = _or_recorded(world, float(dollars[0]), [knowledge.recorded_usd(cls, number) for cls in classes])
+        energy[name] = _or_recorded(
+            world, float(np.nan_to_num(joules[0])), [knowledge.recorded_energy_j(cls, number) for cls in classes]
+        )
         time[name] = float(seconds[0])
     return {"usd_per_call": usd, "energy_j_per_call": energy, "time_s_per_call": time}
+
+
+def _or_recorded(world: World, usual: float, recorded: Sequence[float | None]) -> float:
+    """The mean over queries: of those of classes with a recorded mean, that, else `usual`."""
+    if not len(world) or all(found is None for found in recorded):
+        return usual
+    of_class = np.array([usual if found is None else found for found in recorded])
+    return float(of_class[world.cls].mean())
