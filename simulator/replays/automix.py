@@ -55,12 +55,13 @@ def lift(table: str, split: str, small: str, large: str) -> Floats | None:
     confidence = column(idle.single(small), "confidence")
     values = tuple(np.unique(np.quantile(confidence, LEVELS, method="higher")).tolist())
     made = curve(idle.question, Over("policy.accept", values), Named(small, large), 0)
-    alone = made.singles.set_index("pool")
-    ends = [(float(alone.loc[pool, "accuracy"]), float(alone.loc[pool, "cost_usd"])) for pool in (small, large)]
+    alone = made.singles.set_index("pool")[["accuracy", "cost_usd"]].astype(float)
+    ends = [tuple(alone.loc[pool].to_numpy().tolist()) for pool in (small, large)]
     if ends[1][0] <= ends[0][0]:
         return None
     points = made.points[["accuracy", "cost_usd"]].to_numpy()
-    return np.array([ibc_lift(*point, *ends[0], *ends[1]) for point in points.tolist() if point[1] > ends[0][1]])
+    dearer = [point for point in points.tolist() if point[1] > ends[0][1]]
+    return np.array([ibc_lift(point[0], point[1], *ends[0], *ends[1]) for point in dearer])
 
 
 REPLAY = Replay(

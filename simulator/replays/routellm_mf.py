@@ -27,7 +27,7 @@ def rows() -> Iterator[Row]:
     for name, (half, most, area) in APGR.items():
         idle = Idle(SCENARIO, f"workload.questions.items.table=routellm-{name}")
         made = curve(idle.question, Over("policy.strong_share", STRONG), Named("weak", "strong"), FEW).metrics
-        cpt = [np.nan if made[key].value is None else 100 * made[key].value for key in ("cpt50", "cpt80")]
+        cpt = [100 * (made[key].value or np.nan) for key in ("cpt50", "cpt80")]
         yield shape(f"{name}: CPT(50 %) [%]", half, cpt[0], PAPER, within=8)
         yield shape(f"{name}: CPT(80 %) [%]", most, cpt[1], PAPER, within=12)
         yield shape(f"{name}: APGR", area, made["apgr"], PAPER, within=0.06)
