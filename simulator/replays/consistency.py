@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from simulator.replaying import Replayed
-from simulator.replays.core import Replay, Row, exact, relation
+from simulator.replays.core import Replay, Row, exact, relation, shape
 from simulator.replays.idle import Idle, column
 
 SCENARIO = "replays/consistency"
 SOURCE = "LLM_MoT_cascade@8db97e6 (arXiv 2310.03094), by another program"
+
+PAPER = "arXiv 2310.03094: as good at about 40 % of the cost"
 
 
 class Published(NamedTuple):
@@ -36,6 +38,7 @@ def rows() -> Iterator[Row]:
     """The cascades, the large model alone, and which is better."""
     idle = Idle(SCENARIO)
     found: list[float] = []
+    usd: list[float] = []
     for printed in PUBLISHED:
         small = f"[{', '.join(printed.small)}]"
         told = idle.under({"small": small, "k": printed.k, "accept": printed.accept})
@@ -44,10 +47,14 @@ def rows() -> Iterator[Row]:
         name = f"{' + '.join(printed.small)}, {printed.k} samples each, share >= {printed.accept}"
         yield exact(f"{name}: accuracy", printed.accuracy, accuracy, SOURCE)
         yield exact(f"{name}: escalated [%]", printed.escalated_pct, escalated, SOURCE)
-    large = float(column(idle.single("large"), "score").mean())
+        usd.append(float(column(told.queries, "cost_usd").mean()))
+    alone = idle.single("large")
+    large = float(column(alone, "score").mean())
     yield exact("large model alone: accuracy", LARGE, large, SOURCE)
     told_order = f"{found[1]:.3f} < {large:.3f} <= {found[2]:.3f}"
     holds = found[1] < large <= found[2]
+    ratio = usd[2] / float(column(alone, "cost_usd").mean())
+    yield shape("two prompts, 0.6: dollars, of the large model's", "0.4", ratio, PAPER, within=0.1)
     yield relation("one prompt < large model <= two prompts, at 0.6", "holds", told_order, holds, SOURCE)
 
 

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,64 @@ def whole(queries: int) -> dict[str, float]:
     return {"queries": queries, "run_s": ran - started, "save_s": saved - ran, "peak_bytes": peak}
 
 
+@dataclass
+class Timed:
+    """A policy, and the seconds spent in its decisions and in what it learns."""
+
+    policy: Any
+    time_s: float = 0.0
+
+    def decide(self, query: Any, view: Any) -> Any:
+        """Its decision."""
+        started = time.perf_counter()
+        decision = self.policy.decide(query, view)
+        self.time_s += time.perf_counter() - started
+        return decision
+
+
+@dataclass
+class Learns(Timed):
+    """One that learns."""
+
+    def learn(self, feedback: Any) -> None:
+        """What comes back."""
+        started = time.perf_counter()
+        self.policy.learn(feedback)
+        self.time_s += time.perf_counter() - started
+
+
+def policies(queries: int) -> dict[str, float]:
+    """Share of a run's time that each policy of the library takes to be prepared, decide and learn.
+
+    The fleet is three pools of GPUs under load; estimators are fitted before, as `build` does.
+    """
+    sys.path.insert(0, str(HERE.parent / "policies"))
+    from policy_world import EXAMPLES, scenario, write_world, write_yaml
+
+    folder = Path(tempfile.mkdtemp())
+    write_world(folder)
+    found = {}
+    for name, (example, *_) in EXAMPLES.items():
+        write_yaml(folder / "one.yaml", scenario(example, queries=queries, own_fleet=True))
+        system = build(load(folder / "one.yaml"))
+        world = system.world(0)
+        prepare = system.plan.policy
+        prepare(world, uniform(0, 0))  # what is fitted to the train split is fitted once, for all replications
+        spent: list[Any] = []
+
+        def timed(world: World, chance: Any, prepare: Any = prepare, spent: list[Any] = spent) -> Any:
+            started = time.perf_counter()
+            policy = prepare(world, chance)
+            kind = Learns if hasattr(policy, "learn") else Timed
+            spent.append(kind(policy, time.perf_counter() - started))
+            return spent[-1]
+
+        started = time.perf_counter()
+        Replication(replace(system.plan, policy=timed), world, uniform(0, 0)).run()
+        found[name] = spent[0].time_s / (time.perf_counter() - started)
+    return found
+
+
 def commands() -> dict[str, float]:
     """Median seconds of commands as a user meets them, the interpreter's start included."""
     folder = tempfile.mkdtemp()
@@ -161,6 +219,8 @@ def one(words: list[str]) -> dict[str, float]:
             return whole(int(queries))
         case ["commands"]:
             return commands()
+        case ["policies", queries]:
+            return policies(int(queries))
         case [name, queries, rounds]:
             return engine(name, int(queries), int(rounds))
     raise SystemExit(f"no measurement {words}")
@@ -194,6 +254,7 @@ def main() -> None:
         "save_s": large["save_s"],
         "run_s": large["run_s"],
         "commands": apart("commands"),
+        "policy_time_frac": apart("policies", 5_000),
     }
     given.out.write_text(json.dumps(found, indent=2) + "\n")
     costs = [found["scaling"][str(n)] for n in scaling]
@@ -207,6 +268,8 @@ def main() -> None:
     grows, peak_gb = found["memory_bytes_per_query"], large["peak_bytes"] / 1e9
     print(f"memory         {grows:12.0f} bytes a query, {peak_gb:.2f} GB at most")
     print(f"a run of {most}: {large['run_s']:.1f} s, saved in {large['save_s']:.1f} s")
+    dearest = sorted(found["policy_time_frac"].items(), key=lambda told: -told[1])[:5]
+    print("policies       share of run time,", ", ".join(f"{name} {share:.2f}" for name, share in dearest), "...")
     print("commands      ", ", ".join(f"{name} {value:.2f}" for name, value in found["commands"].items()))
 
 

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from simulator.replays.core import Row
+from simulator.replays.core import Replay, Row
 from simulator.replays.registry import find, missing, rows
 
 
@@ -15,8 +15,13 @@ def _computed(name: str) -> tuple[Row, ...]:
     return rows(name)
 
 
+def needed(replay: Replay) -> None:
+    """Skips the test where files are missing."""
+    if lacking := missing(replay):
+        pytest.skip(f"no public tables here: {'; '.join(lacking)}")
+
+
 def replayed(name: str) -> tuple[Row, ...]:
     """Rows of a replay; the test is skipped where files are missing."""
-    if lacking := missing(find(name)):
-        pytest.skip(f"no public tables here: {'; '.join(lacking)}")
+    needed(find(name))
     return _computed(name)

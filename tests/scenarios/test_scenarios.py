@@ -103,6 +103,15 @@ def test_a_cascade_with_half_the_cloud_saves_energy_and_costs_time_and_points() 
     assert all(held.met for name in (cascade, large) for held in ran(name).summary.slos)
 
 
+def test_a_judge_s_votes_buy_accuracy_for_time_and_silence_costs_joules_a_right_answer() -> None:
+    judged, cascade = "pipeline", ("edge-cloud-cascade", "workload.chat.arrivals.rate_per_s=4")
+    silent = (judged, "policy.otherwise.abstain_below=0.3")
+    assert metric(judged, "accuracy") > metric(cascade[0], "accuracy", cascade[1])
+    assert metric(judged, "ttft_s.mean") > metric(cascade[0], "ttft_s.mean", cascade[1])
+    assert ran(*silent).summary.fates["abstained"] > 0 == ran(judged).summary.fates["abstained"]
+    assert metric(silent[0], "energy_j_per_correct", silent[1]) > metric(judged, "energy_j_per_correct")
+
+
 def test_one_cloud_machine_alone_takes_less_energy_and_misses_the_limit() -> None:
     alone = ("edge-cloud-all-large", "fleet.cloud.replicas=1")
     assert metric(alone[0], "energy_j_per_query", alone[1]) < metric("edge-cloud-cascade", "energy_j_per_query")
