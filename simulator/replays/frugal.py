@@ -44,7 +44,7 @@ def file_of(name: str) -> str:
 
 def rows() -> Iterator[Row]:
     """The authors' savings, and those of the policy `frugalgpt` on other models."""
-    yield from _authors()
+    yield from authors()
     yield from _policy()
 
 
@@ -73,7 +73,7 @@ def _policy() -> Iterator[Row]:
     )
 
 
-def _authors() -> Iterator[Row]:
+def authors() -> Iterator[Row]:
     """The savings of 2024, and those of 2023 as far as printed totals tell them."""
     for name, printed in SAVED.items():
         table = pd.read_csv(find_file(file_of(name), Path()))

@@ -133,7 +133,7 @@ def _hosted(system: System, calls: pd.DataFrame, hosted_j: NDArray[np.float64], 
             continue
         facts = built.plan.facts
         is_here = ((calls["pool"] == facts.name) & calls["queue_s"].notna()).to_numpy()
-        is_here &= part.holds(calls["asked_s"].to_numpy(np.float64))
+        is_here = is_here & part.holds(calls["asked_s"].to_numpy(np.float64))
         mine, energy = calls[is_here], hosted_j[is_here]
         asked_s = mine["asked_s"].to_numpy(np.float64)
         intensity = system.grid(facts.place).carbon_g_per_j.mean(asked_s, asked_s)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from replay_world import replayed
+from replay_world import needed, replayed
 
 from simulator.engine.build import build
-from simulator.replays import greenserv, n1, n2, n3
+from simulator.replays import frugal, greenserv, n1, n2, n3
 from simulator.replays.idle import Idle, column
 from simulator.replays.loaded import STABLE, percent
 from simulator.running import run
@@ -56,7 +56,8 @@ def test_greenservs_strategies_come_in_the_papers_order() -> None:
 
 
 def test_frugalgpts_savings_are_those_of_its_own_points() -> None:
-    rows = [row for row in replayed("frugalgpt") if row.how == "exact"]
+    needed(frugal.REPLAY)
+    rows = list(frugal.authors())
     assert len(rows) == 8
     assert all(row.met for row in rows)
 
@@ -67,7 +68,8 @@ def test_what_is_replayed_on_other_data_keeps_order_and_shape(name: str) -> None
     assert [row for row in replayed(name) if row.met is False] == []
 
 
-def test_a_bandits_lead_in_joules_is_less_once_idle_watts_count() -> None:
+def test_a_bandits_lead_in_joules_is_less_once_idle_watts_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(n1, "SEEDS", 5)
     alone, _ = percent(n1.idle_j_per_correct(), n1.idle_j_per_correct(n1.COIN))
     bandit, coin = n1.at(0.6, True), n1.at(0.6, True, n1.COIN)
     loaded, error = percent(bandit.j_per_correct, coin.j_per_correct)
@@ -77,7 +79,10 @@ def test_a_bandits_lead_in_joules_is_less_once_idle_watts_count() -> None:
     assert coin.verdict == STABLE
 
 
-def test_a_moving_threshold_keeps_answers_quick_where_the_same_one_fixed_does_not() -> None:
+def test_a_moving_threshold_keeps_answers_quick_where_the_same_one_fixed_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(n2, "SEEDS", 2)
     moving, fixed = n2.windows(), n2.windows(n2.fixed_at(n2.SAME))
     for window in ("burst", "dead uplink"):
         assert moving[window].p95_s < fixed[window].p95_s / 5
