@@ -43,7 +43,9 @@ class Cascade:
 
     @property
     def needs(self) -> Needs:
-        """Answers with a score, of all pools but the last."""
+        """Answers with a score, of all pools but the last; or a verifier that gives them one."""
+        if self.verifier is not None:
+            return Needs(verified={self.verifier: self.order[:-1]})
         return Needs(scores_of=self.order[:-1])
 
     def decide(self, query: Query, view: FleetView) -> Decision:

@@ -23,7 +23,7 @@ from simulator.policies.core import (
     Wait,
     prepared,
 )
-from simulator.policies.signals import Signal, SignalName, signal
+from simulator.policies.signals import Signal, SignalName, measured, signal
 from simulator.policies.stages import ABSTAIN, Bands, Verdict
 from simulator.policies.turns import Turn, Turns, teaching, turn_of
 from simulator.spec.base import Count, NonNegative
@@ -125,17 +125,25 @@ class Escalate:
     def _rule(self) -> Bands:
         return Bands(self.accept, abstain_below=float("-inf") if self.abstain_below is None else self.abstain_below)
 
+    def _calibrated(self, setting: Setting) -> tuple[str, ...]:
+        if not self.needs.train:
+            return ()
+        assert setting.train is not None
+        return measured(setting.train, setting.pools)
+
     @property
     def needs(self) -> Needs:
-        """A train split to calibrate by."""
-        return Needs(train=self.verifier is None and self.signal == "calibrated")
+        """A verifier that can tell, of whatever pools; or a train split to calibrate by."""
+        if self.verifier is not None:
+            return Needs(verified={self.verifier: ()})
+        return Needs(train=self.signal == "calibrated")
 
     def prepare(self, setting: Setting) -> Policy:
         """The parts, for one replication."""
         first = prepared(self.first, setting)
         then = None if self.then is None else prepared(self.then, setting)
         check = None if self.verifier is None else Ask((Call(self.verifier, kind="verify", samples=self.votes),))
-        reads = signal("score" if check else self.signal, setting, setting.pools)
+        reads = signal("score" if check else self.signal, setting, self._calibrated(setting))
         refine = None if self.refine is None else Ask((Call(self.refine, kind="refine"),))
         refine_from = float("-inf") if self.refine_from is None else self.refine_from
         pipeline = Pipeline(first, then, check, reads, self._rule(), refine, refine_from)

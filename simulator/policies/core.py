@@ -331,6 +331,8 @@ class Needs:
     """Pools of which so many answers to one query must be recorded."""
     feedback: bool = False
     """The policy learns from what comes back."""
+    verified: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Verifiers, and the pools whose answers they look at: one that cannot judge by itself reads their confidence."""
 
     def join(self, other: Needs) -> Needs:
         """What both need."""
@@ -345,6 +347,10 @@ class Needs:
             tuple(dict.fromkeys(self.groups_of + other.groups_of)),
             most,
             self.feedback or other.feedback,
+            {
+                name: tuple(dict.fromkeys(self.verified.get(name, ()) + other.verified.get(name, ())))
+                for name in (*self.verified, *other.verified)
+            },
         )
 
 

@@ -49,14 +49,15 @@ class Vote:
 
 @dataclass(frozen=True)
 class BestOfN:
-    """`n` answers of one pool from one prefill; `by: score` gives the surest, `by: votes` one that most are equal to.
+    """`n` answers of one pool from one prefill: one that most are equal to (`by: votes`), or the surest (`by: score`).
 
-    Sources: best-of-n as an action, BEST-Route, arXiv 2506.22716; self-consistency, arXiv 2203.11171.
+    Tables keep one confidence for all samples of a model: by score, the first of them is taken. Sources: best-of-n as
+    an action, BEST-Route, arXiv 2506.22716; self-consistency, arXiv 2203.11171.
     """
 
     pool: PoolName
     n: Count = 5
-    by: Literal["score", "votes"] = "score"
+    by: Literal["votes", "score"] = "votes"
 
     @property
     def needs(self) -> Needs:

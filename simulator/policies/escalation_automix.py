@@ -50,7 +50,7 @@ class AutoMix:
     @property
     def needs(self) -> Needs:
         """A train split, to learn the states from."""
-        return Needs(train=self.rule == "pomdp")
+        return Needs(train=self.rule == "pomdp", verified={self.verifier: (self.small,)})
 
     def prepare(self, setting: Setting) -> Policy:
         """The two stages."""

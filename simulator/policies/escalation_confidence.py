@@ -89,6 +89,11 @@ class SelfVerify:
     def __post_init__(self) -> None:
         check_order(self.order)
 
+    @property
+    def needs(self) -> Needs:
+        """A verifier that can tell."""
+        return Needs(verified={self.verifier: self.order[:-1]})
+
     def prepare(self, setting: Setting) -> Policy:
         """The stages."""
         check = Call(self.verifier, kind="verify", samples=self.k)

@@ -69,7 +69,8 @@ class EcoAssistant:
     @property
     def needs(self) -> Needs:
         """An answer more for each try."""
-        return Needs(samples_of=dict.fromkeys(self.order, self.tries) if self.tries > 1 else {})
+        samples = dict.fromkeys(self.order, self.tries) if self.tries > 1 else {}
+        return Needs(samples_of=samples, verified={self.verifier: self.order})
 
     def prepare(self, setting: Setting) -> Policy:
         """Nothing is solved yet."""

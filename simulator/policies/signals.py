@@ -181,14 +181,15 @@ def calibration(train: Train, pool: int) -> Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """The newest answer and P(right) by its pool's curve."""
+    """The newest answer and P(right) by its pool's curve; NaN where it has none."""
 
     curves: Mapping[str, Calibration]
 
     def __call__(self, query: Query, answers: Sequence[Answer]) -> Reading:
         """Reads the score."""
         answer = answers[-1]
-        return Reading(answer, self.curves[answer.pool].at(answer.score))
+        curve = self.curves.get(answer.pool)
+        return Reading(answer, math.nan if curve is None else curve.at(answer.score))
 
 
 def calibrated(setting: Setting, pools: Sequence[str]) -> Calibrated:
@@ -203,6 +204,14 @@ def calibrated(setting: Setting, pools: Sequence[str]) -> Calibrated:
         except ValueError as error:
             raise ValueError(f"{pool!r}: {error}") from None
     return Calibrated(curves)
+
+
+def measured(train: Train, pools: Sequence[str]) -> tuple[str, ...]:
+    """Those of all `pools` whose answers have a confidence in the train split. ValueError where none has."""
+    found = tuple(pool for i, pool in enumerate(pools) if not np.isnan(train.confidence[:, i]).all())
+    if not found:
+        raise ValueError("the train split has no confidence of any pool's answers to calibrate by")
+    return found
 
 
 def signal(name: SignalName, setting: Setting, pools: Sequence[str]) -> Signal:

@@ -9,11 +9,11 @@ says so (`remembers`), since two of it cannot share a query.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from simulator.policies.core import Answer, Ask, Decision, Feedback, FleetView, Learner, Policy, Query
+from simulator.policies.core import Answer, Ask, Decision, Feedback, FleetView, Learner, Outcome, Policy, Query
 
 
 class Turn:
@@ -32,7 +32,10 @@ class Turn:
 
     def passes(self, query: Query, to: int, now_s: float) -> None:
         """The next turn begins, with all that happened left behind."""
-        self.late = Counter(query.asked) - Counter(outcome.pool for outcome in query.outcomes)
+        if len(query.asked) > len(query.outcomes):
+            self.late = Counter(query.asked) - Counter(outcome.pool for outcome in query.outcomes)
+        else:
+            self.late = Counter()
         self.asked, self.outcomes, self.whose, self.begun_s = len(query.asked), len(query.outcomes), to, now_s
         self.final = {}
         self.own = Query(query.id, query.cls, query.task, query.prompt_tok, query.arrived_s)
@@ -41,13 +44,9 @@ class Turn:
         """The query as whoever's turn it is may see it."""
         if self.own is None:
             return query
-        late, outcomes = Counter(self.late), []
-        for outcome in query.outcomes[self.outcomes :]:
-            if late[outcome.pool] > 0:
-                late[outcome.pool] -= 1
-            else:
-                outcomes.append(outcome)
-        self.own.asked, self.own.outcomes = query.asked[self.asked :], tuple(outcomes)
+        self.own.asked, self.own.outcomes = query.asked[self.asked :], query.outcomes[self.outcomes :]
+        if self.late:
+            self.own.outcomes = tuple(_without(self.late, self.own.outcomes))
         return self.own
 
     def judged(self, part: Query, decision: Decision) -> Decision:
@@ -67,6 +66,16 @@ class Turn:
                 return outcome
             seen[outcome.pool] += 1
         return None
+
+
+def _without(late: Counter[str], outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
+    """Outcomes but for those of calls that an earlier turn made; they come first where both have asked a pool."""
+    left = Counter(late)
+    for outcome in outcomes:
+        if left[outcome.pool] > 0:
+            left[outcome.pool] -= 1
+        else:
+            yield outcome
 
 
 Turns = WeakKeyDictionary[Query, Turn]

@@ -63,7 +63,7 @@ ESCALATION: dict[str, list[dict[str, Any]]] = {
         {"use": "cascade-routing", "among": ["small", "large"], "price": 0.3, "currency": "energy"},
     ],
     "vote": [{"use": "vote", "among": ["small", "middle", "large"]}],
-    "best-of-n": [{"use": "best-of-n", "pool": "small", "n": 1}],
+    "best-of-n": [{"use": "best-of-n", "pool": "small", "n": 1, "by": by} for by in ("votes", "score")],
     "blender": [
         {"use": "blender", "among": ["small", "middle", "large"]},
         {"use": "blender", "among": ["small", "middle"], "fuse": "large", "rank": "score"},

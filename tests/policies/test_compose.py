@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from leading import FAILS, POOLS, lead, said, train
+from leading import FAILS, POOLS, lead, query, said, train
 from policy_world import made, scenario, simulated
 
 from simulator.policies import check
-from simulator.policies.core import Feedback, Learner, needs_of, prepared
+from simulator.policies.core import Answer, Feedback, Learner, needs_of, prepared
+from simulator.policies.turns import Turn
 from simulator.spec.errors import SpecError
 
 SMALL, LARGE = {"use": "always", "pool": "small"}, {"use": "always", "pool": "large"}
@@ -104,7 +105,11 @@ def test_held_policies_take_turns(policy: Any, told: Any, steps: list[Any]) -> N
             {"small": [FAILS], "middle": [said(0.9, 5)], "large": [said(0.3, 4)]},
             [*POOLS, ("middle", 0.9)],
         ),
-        ({"use": "best-of-n", "pool": "small", "n": 3}, {"small": [0.1, 0.7, 0.3]}, ["smallx3", ("small", 0.7)]),
+        (
+            {"use": "best-of-n", "pool": "small", "n": 3, "by": "score"},
+            {"small": [0.1, 0.7, 0.3]},
+            ["smallx3", ("small", 0.7)],
+        ),
         (
             {"use": "best-of-n", "pool": "small", "n": 3, "by": "votes"},
             {"small": [said(0.1, 3), said(0.7, 2), said(0.3, 3)]},
@@ -186,6 +191,32 @@ def test_the_same_rule_said_in_another_way_is_the_same_run(name: str, own_fleet:
         pd.testing.assert_frame_equal(first, second)
 
 
+def test_a_pipeline_calibrates_the_pools_that_have_a_confidence() -> None:
+    score = np.array([[0, 1, 1], [1, 1, 1]] * 30)
+    confidence = np.array([[0.2, np.nan, np.nan], [0.8, np.nan, np.nan]] * 30)
+    policy = {"use": "escalate", "first": SMALL, "signal": "calibrated", "accept": 0.5, "then": LARGE}
+    assert lead(made(policy), {"small": [0.8]}, train(score, confidence))[-1] == ("small", 0.8)
+    assert lead(made(policy), {"small": [0.2], "large": [1]}, train(score, confidence))[-1] == "large!"
+    with pytest.raises(ValueError, match="no confidence of any pool"):
+        lead(made(policy), {}, train(score, confidence * np.nan))
+
+
+def test_a_late_answer_to_an_earlier_turn_is_not_the_next_ones() -> None:
+    asked, turn = query(), Turn()
+    small, middle, again, large = (
+        Answer(pool, "answer", 0.5, 5, 1.0) for pool in ("small", "middle", "middle", "large")
+    )
+    asked.asked, asked.outcomes = ("small", "middle"), (small,)
+    assert turn.part(asked) is asked
+    turn.passes(asked, 1, 0.0)
+    assert (turn.part(asked).asked, turn.part(asked).outcomes) == ((), ())
+    asked.asked += ("large", "middle")
+    for outcome, seen in ((middle, ()), (large, (large,)), (again, (large, again))):
+        asked.outcomes += (outcome,)
+        assert turn.part(asked).outcomes == seen
+    assert turn.part(asked).asked == ("large", "middle")
+
+
 def test_a_hedge_takes_the_first_answer_and_cancels_the_other(folder: Path) -> None:
     policy = {"use": "hedge", "first": "large", "second": "small", "after_s": 0.2}
     tables = simulated(scenario(policy, name="hedge"), folder).tables
@@ -208,12 +239,12 @@ def test_a_call_that_times_out_falls_back(folder: Path) -> None:
     calls = tables.calls.set_index(["query", "pool"])
     late = calls.index[calls["reason"] == "timeout"]
     assert 0 < len(late) < len(tables.queries)
-    for query, pool in late:
+    for number, pool in late:
         assert pool == "large"
-        asked_s = calls.loc[(query, "small"), "asked_s"]
-        assert asked_s == pytest.approx(calls.loc[(query, "large"), "asked_s"] + PATIENCE_S)
+        asked_s = calls.loc[(number, "small"), "asked_s"]
+        assert asked_s == pytest.approx(calls.loc[(number, "large"), "asked_s"] + PATIENCE_S)
     assert (tables.queries["fate"] == "finished").all()
-    assert set(tables.queries.loc[tables.queries["pool"] == "small", "query"]) == {query for query, _ in late}
+    assert set(tables.queries.loc[tables.queries["pool"] == "small", "query"]) == {number for number, _ in late}
 
 
 def test_a_try_again_comes_after_its_pause(folder: Path) -> None:

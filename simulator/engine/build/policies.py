@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from simulator.engine.build.built import Built, Host
 from simulator.engine.build.classes import BuiltClass
 from simulator.engine.build.knowledge import AskedOf, Knowledge, Prices, calls_alone
+from simulator.engine.build.needs import check_needs
 from simulator.engine.pool import Uniform
 from simulator.learning.core import Encoder, Estimator
-from simulator.policies.core import Floats, Needs, Policy, Prepared, Setting, held, needs_of
+from simulator.policies.core import Floats, Policy, Prepared, Setting, held, needs_of
 from simulator.spec.load import Scenario
 from simulator.workload.traffic import World
 
@@ -28,7 +29,7 @@ def policy(
         raise scenario.error("policy", str(error)) from None
     numbers = {pool.plan.facts.name: pool.plan.facts.index for pool in pools}
     needs = needs_of(made)
-    _check_tables(scenario, needs, numbers, classes)
+    check_needs(scenario, needs, numbers, classes)
     knowledge = Knowledge(scenario, tuple(classes), Prices(tuple(pools), {host.name: host for host in hosts}))
     estimators = list(held(made, Estimator))  # type: ignore[type-abstract]
     encoders = [
@@ -81,45 +82,6 @@ def policy(
     return prepare
 
 
-def _check_tables(scenario: Scenario, needs: Needs, numbers: Mapping[str, int], classes: Sequence[BuiltClass]) -> None:
-    """SpecError at the class whose table lacks what the policy needs."""
-    use = scenario.spec.policy.use
-    if needs.feedback and scenario.spec.feedback.frac == 0.0:
-        raise scenario.error(("feedback", "frac"), f"policy {use!r} learns from what comes back, and nothing does")
-    if needs.feedback and all(cls.table is None for cls in classes):
-        raise scenario.error("policy", f"{use!r} learns from scores, and no class has 'items'")
-    for cls in classes:
-        where = ("workload", cls.plan.facts.name)
-        if needs.truth and cls.table is None:
-            raise scenario.error(where, f"policy {use!r} needs 'items': without a table there is no truth")
-        for name in (name for name in needs.scores_of if name in numbers):
-            if cls.table is None or cls.plan.confidence[numbers[name]] is None:
-                lacks = "it has no 'items'" if cls.table is None else f"its table has no confidence of {name!r}'s model"
-                raise scenario.error(where, f"policy {use!r} looks at the score of {name!r}'s answers, and {lacks}")
-        for name in (name for name in needs.groups_of if name in numbers):
-            if cls.table is None or (cls.table.group is None and cls.table.samples is None):
-                lacks = "it has no 'items'" if cls.table is None else "its table does not say which answers are equal"
-                raise scenario.error(where, f"policy {use!r} compares the answers of {name!r}, and {lacks}")
-        for name, most in needs.samples_of.items():
-            if name in numbers and (there := _samples(cls, numbers[name])) < most:
-                recorded = f"there are {there} recorded" if there else "none are recorded"
-                raise scenario.error(where, f"policy {use!r} takes {most} samples of {name!r}, and {recorded}")
-
-
-def _samples(cls: BuiltClass, pool: int) -> int:
-    """How many answers to one query are recorded of a pool's model, for every item."""
-    if cls.table is None or cls.table.samples is None:
-        return 0
-    known = ~np.isnan(cls.table.samples.score[:, cls.columns[pool], :])
-    return int(known.sum(axis=1).min())
-
-
-def _params(scenario: Scenario, model: str) -> float:
-    """Parameters of a model of the library; NaN of one that is not in it."""
-    library = scenario.library
-    return 1e9 * library.read("models", model).params_billion if model in library.names("models") else float("nan")
-
-
 def _mean_prices(world: World, scenario: Scenario, knowledge: Knowledge) -> dict[str, dict[str, float]]:
     """Dollars, joules and seconds of a call of mean length at each pool: list prices, or the hardware's time alone.
 
@@ -153,3 +115,9 @@ def _or_recorded(world: World, usual: float, recorded: Sequence[float | None]) -
         return usual
     of_class = np.array([usual if found is None else found for found in recorded])
     return float(of_class[world.cls].mean())
+
+
+def _params(scenario: Scenario, model: str) -> float:
+    """Parameters of a model of the library; NaN of one that is not in it."""
+    library = scenario.library
+    return 1e9 * library.read("models", model).params_billion if model in library.names("models") else float("nan")
