@@ -5,12 +5,9 @@ from __future__ import annotations
 import pytest
 from replay_world import needed, replayed
 
-from simulator.engine.build import build
 from simulator.replays import frugal, greenserv, n1, n2, n3
 from simulator.replays.idle import Idle, column
 from simulator.replays.loaded import STABLE, percent
-from simulator.running import run
-from simulator.spec.load import load
 
 
 def test_single_models_are_greenservs() -> None:
@@ -28,22 +25,6 @@ def test_the_bandit_is_more_right_for_fewer_joules_than_a_coin() -> None:
     assert 1.15 < bandit.accuracy / coin.accuracy < 1.3  # published: 1.22
     assert 0.55 < bandit.energy_wh / coin.energy_wh < 0.8  # published: 0.63 to 0.71
     assert bandit.regret < 0.8 * coin.regret  # published: 417 and 607
-
-
-def test_a_run_draws_the_joules_that_the_table_records() -> None:
-    sets = ["run.queries=60", "run.replications=1", "workload.questions.arrivals.rate_per_s=5"]
-    system = build(load(greenserv.SCENARIO, sets))
-    tables = run(system).tables
-    table = system.classes[0].table
-    assert table is not None
-    assert table.energy_j_per_tok is not None
-    model = dict(zip(Idle(greenserv.SCENARIO).pools, table.models, strict=True))
-    recorded = [
-        float((table.energy_j_per_tok * table.output_tok)[item, table.column(model[pool])])
-        for item, pool in zip(tables.queries["item"], tables.queries["pool"], strict=True)
-    ]
-    assert tables.queries["energy_j"].to_numpy() == pytest.approx(recorded)
-    assert tables.ledger["energy_j"].sum() == pytest.approx(sum(recorded))
 
 
 @pytest.mark.slow
