@@ -15,7 +15,7 @@ from simulator.replays.idle import Idle, column
 
 SCENARIO = "replays/hil-f"
 SOURCE = "rational-llm-cascades@0d9c861, by another program (rule: arXiv 2304.00891)"
-SEEDS = 20
+SEEDS = 10
 PUBLISHED_SEEDS = 5
 FEW = 20  # resamples: intervals are not told here
 

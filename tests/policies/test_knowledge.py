@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from policy_world import POOLS, SKILL, TASKS, own, rows, scenario, write_yaml
+from policy_world import POOLS, SKILL, TASKS, own, rows, scenario, write_table, write_yaml
 
 from simulator import build, load
 from simulator.engine.build.knowledge import AskedOf, Knowledge, Prices
@@ -16,9 +17,11 @@ from simulator.learning.core import Items, Lesson, Predict
 from simulator.learning.means import Mean, TaskMean
 from simulator.learning.predict import predictions
 from simulator.policies.routing_pair import Wins
+from simulator.replaying import replay
 from simulator.spec.errors import SpecError
 
 ALWAYS = {"use": "always", "pool": "small"}
+EXAM = {"arrivals": {"use": "poisson", "rate_per_s": 1.0}}
 
 
 def system(folder: Path, **more: object) -> System:
@@ -131,3 +134,41 @@ def test_labels_and_costs_are_learned_like_scores(folder: Path) -> None:
     ):
         np.testing.assert_allclose(expected.mean(axis=0), measured.mean(axis=0), rtol=0.05)
         assert (expected.std(axis=0) < measured.std(axis=0)).all()
+
+
+def test_a_pool_that_bills_as_recorded_is_expected_to_cost_what_train_items_did(folder: Path) -> None:
+    told = rows()
+    for number, row in enumerate(told):
+        row |= {f"cost-{model}": (3 - column) * (1 + number % 5) / 100 for column, model in enumerate(POOLS)}
+    write_table(folder / "profiles", "billed", told)
+    profile = json.loads((folder / "profiles" / "quality" / "billed.yaml").read_text())
+    profile["columns"]["cost_usd"] = "cost-{model}"
+    write_yaml(folder / "profiles" / "quality" / "billed.yaml", profile)
+    fleet = {pool: {"hosted": pool, "price": "recorded"} for pool in POOLS}
+    made = system(folder, fleet=fleet, **{"workload": {"exam": {**EXAM, "items": {"table": "billed"}}}})
+    known = knowledge(made)
+    train = [row for row in told if row["split"] == "train"]
+    means = [np.mean([row[f"cost-{model}"] for row in train]) for model in POOLS]
+    asked = AskedOf(known, made.world(0))
+    np.testing.assert_allclose(asked.usd(asked.output_tok(Mean())), np.tile(means, (len(asked.task), 1)))
+    np.testing.assert_allclose(known.train.expected_cost(Mean())[0].mean(axis=0), means)
+    np.testing.assert_allclose(known.train.usd, [[row[f"cost-{model}"] for model in POOLS] for row in train])
+
+
+def test_the_oracle_pays_what_each_call_was_recorded_to_cost(folder: Path) -> None:
+    told = rows()
+    for number, row in enumerate(told):
+        row |= {f"cost-{model}": (number * 7 + 5 * column) % 11 / 100 for column, model in enumerate(POOLS)}
+    write_table(folder / "profiles", "bills", told)
+    profile = json.loads((folder / "profiles" / "quality" / "bills.yaml").read_text())
+    profile["columns"]["cost_usd"] = "cost-{model}"
+    write_yaml(folder / "profiles" / "quality" / "bills.yaml", profile)
+    fleet = {pool: {"hosted": pool, "price": "recorded"} for pool in POOLS}
+    exam = {**EXAM, "items": {"table": "bills"}}
+    write_yaml(folder / "known.yaml", scenario({"use": "oracle"}, fleet=fleet, workload={"exam": exam}))
+    queries = replay(build(load(folder / "known.yaml"))).queries
+    test = [row for row in told if row["split"] == "test"]
+    for query in queries.itertuples():
+        row = test[query.item]
+        right = [model for model in POOLS if row[f"score-{model}"]] or POOLS
+        assert query.cost_usd == pytest.approx(min(row[f"cost-{model}"] for model in right))

@@ -214,3 +214,33 @@ def test_a_bad_file_of_prompts_is_told(tmp_path, old, new, said):
 def test_a_bad_profile_is_told_by_what_could_stand_there(tmp_path, old, new, said):
     assert old in SAMPLED
     assert said in mistake(written(tmp_path, SAMPLED.replace(old, new)))
+
+
+RIGHT = """name: own
+kind: items
+file: own.csv
+format: wide
+columns: {item: id, score: "{model}", confidence: "{model}-sure", group: "{model}-said"}
+models: [one, two]
+always_right: remote
+sources: [{kind: assumed, ref: ours}]
+"""
+RIGHT_CSV = """id,one,two,one-sure,two-sure,one-said,two-said
+a,1,0,0.9,0.5,blue,red
+b,0,0,0.2,0.5,blue,red
+c,0,1,0.2,0.5,red,blue
+"""
+
+
+def test_a_model_that_is_always_right_gives_the_answer_of_whoever_is_right(tmp_path):
+    table = read_quality(written(tmp_path, RIGHT, RIGHT_CSV), split="all")
+    assert table.models == ("one", "two", "remote")
+    np.testing.assert_array_equal(table.score[:, 2], 1)
+    assert np.isnan(table.confidence[:, 2]).all()
+    one, two, remote = table.group.T
+    assert (remote == [one[0], remote[1], two[2]]).all()
+    assert remote[1] not in (one[1], two[1])
+
+
+def test_a_model_that_is_always_right_is_not_in_the_table(tmp_path):
+    assert "always_right" in mistake(written(tmp_path, RIGHT.replace("right: remote", "right: two"), RIGHT_CSV))

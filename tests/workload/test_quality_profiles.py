@@ -21,6 +21,7 @@ MEANS = {
     "llama5-triviaqa": ("test", 1000, {"llama-3.2-3b": 0.6330, "llama-3.1-405b": 0.9490}),
     "llama5-truthfulqa": ("test", 517, {"llama-3.2-3b": 0.4333, "llama-3.1-405b": 0.6925}),
     "llama5-gsm8k": ("train", 300, {"llama-3.2-1b": 0.59, "llama-3.1-70b": 0.9767}),
+    "hi-mmlu": ("test", 1531, {"llama-3.1-8b": 0.6336, "always-right": 1.0}),
     "routellm-mmlu": ("all", 14037, {"mixtral-8x7b": 0.6809, "gpt-4-1106": 0.8059}),
     "routellm-gsm8k": ("all", 1307, {"mixtral-8x7b": 0.6373, "gpt-4-1106": 0.8577}),
     "routerbench-0shot": ("all", 3150, {"gpt-4-1106": 0.8794, "yi-34b": 0.7730, "mistral-7b": 0.5844}),

@@ -234,7 +234,11 @@ class Knowledge:
 
         def expected_cost(estimator: Estimator) -> tuple[Floats, Floats, Floats]:
             key = (number, repr(estimator), "train", "output_tok")
-            return priced(lengths(self.fitted(key, lambda: told(estimator, self.lesson(number, "output_tok"), items))))
+            found = priced(lengths(self.fitted(key, lambda: told(estimator, self.lesson(number, "output_tok"), items))))
+            for pool in range(len(columns)):
+                if (recorded := self.recorded_usd(number, pool)) is not None:
+                    found[0][:, pool] = recorded
+            return found
 
         def quality(estimator: Estimator) -> Floats:
             def fit() -> Floats:
