@@ -51,5 +51,5 @@ def test_a_table_without_joules_is_an_error_that_says_so() -> None:
         "fleet={small: {hosted: llama-3.1-8b-hosted, energy: recorded}}",
     ]
     policy = "policy={use: always, pool: small}"
-    with pytest.raises(SpecError, match="has no energy_j_per_tok of 'llama-3.1-8b'"):
+    with pytest.raises(SpecError, match=r"has no energy_j_per_tok of 'llama-3\.1-8b'"):
         build(load(SCENARIO, [*sets, policy]))
