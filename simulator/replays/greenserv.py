@@ -13,7 +13,7 @@ from simulator.metrics.value import Floats
 from simulator.policies.core import Feedback
 from simulator.policies.online_rewards import ALL, EnergyReward
 from simulator.replaying import Replayed
-from simulator.replays.core import Replay, Row, exact, relation, shape
+from simulator.replays.core import Replay, Row, answer, exact, relation, shape
 from simulator.replays.idle import Idle, column
 
 SCENARIO = "replays/greenserv"
@@ -178,14 +178,27 @@ def _strategies(idle: Idle) -> Iterator[Row]:
     less = 100 * (got["LinUCB"].energy_wh / got["random"].energy_wh - 1)
     yield shape("LinUCB over random: accuracy [%]", "22.2", more, PAPER, within=5)
     yield shape("LinUCB over random: energy [%]", "-31", less, PAPER, within=10)
+    yield from _ablation(idle, got)
+
+
+def _ablation(idle: Idle, got: Mapping[str, Found]) -> Iterator[Row]:
+    """Of the features that are here: the task, or nothing."""
     blind, seeing = got["eps-greedy, no context"].regret, got["eps-greedy, context"].regret
     yield relation(
-        "the task in the context lowers regret (eps-greedy)",
-        "458 > 421",
-        f"{blind:.0f} > {seeing:.0f}",
-        blind > seeing,
-        PAPER,
+        "the context lowers regret (eps-greedy)", "458 > 421", f"{blind:.0f} > {seeing:.0f}", blind > seeing, PAPER
     )
+    task = found(idle, {**bandit("linucb", "task"), "alpha": 0.1}).regret
+    yield shape("ablation, LinUCB on the task alone at alpha 0.1: regret", "459", task, PAPER, within=NEAR * 459)
+    yield relation(
+        "ablation: the task alone at alpha 0.1 gains little over no context",
+        "459 and 458",
+        f"{task:.0f} and {blind:.0f}",
+        abs(task / blind - 1) < 0.05,
+        PAPER,
+        how="shape",
+    )
+    told = f"{got['LinUCB'].regret:.0f}"
+    yield answer("ablation: the task alone with as large a bonus as all features get: regret", told)
 
 
 def _sweep(idle: Idle) -> Iterator[Row]:
