@@ -107,18 +107,17 @@ class Knowledge:
 
         Of train items, where some are kept apart: what test items cost is not known before.
         """
-        table, built = self._known_before(cls), self.prices.pools[pool]
-        if table is None or built.hosted is None or built.spec.price != "recorded":
-            return None
-        return float(np.nanmean(table.cost_usd[:, self.classes[cls].columns[pool]]))
+        built = self.prices.pools[pool]
+        table = self._known_before(cls) if built.hosted is not None and built.spec.price == "recorded" else None
+        return None if table is None else float(np.nanmean(table.cost_usd[:, self.classes[cls].columns[pool]]))
 
     def recorded_energy_j(self, cls: int, pool: int) -> float | None:
         """The mean joules of a class's calls at a pool that draws what was recorded; None at any other."""
-        table, built = self._known_before(cls), self.prices.pools[pool]
-        if table is None or built.hosted is None or built.spec.energy != "recorded":
+        built, column = self.prices.pools[pool], self.classes[cls].columns[pool]
+        table = self._known_before(cls) if built.hosted is not None and built.spec.energy == "recorded" else None
+        if table is None:
             return None
         assert table.energy_j_per_tok is not None
-        column = self.classes[cls].columns[pool]
         return float(np.nanmean(table.energy_j_per_tok[:, column] * table.output_tok[:, column]))
 
     def _known_before(self, cls: int) -> QualityTable | None:
@@ -238,6 +237,8 @@ class Knowledge:
             for pool in range(len(columns)):
                 if (recorded := self.recorded_usd(number, pool)) is not None:
                     found[0][:, pool] = recorded
+                if (recorded := self.recorded_energy_j(number, pool)) is not None:
+                    found[1][:, pool] = recorded
             return found
 
         def quality(estimator: Estimator) -> Floats:
