@@ -142,8 +142,12 @@ class Idle:
         assert hosted is not None
         j_per_tok = nan if hosted.energy_j_per_tok is None else hosted.energy_j_per_tok
         number = int(self.world.cls[job.life.row])
+        cls = self.system.classes[number]
+        if built.spec.energy == "recorded":
+            assert cls.table is not None
+            assert cls.table.energy_j_per_tok is not None
+            j_per_tok = float(cls.table.energy_j_per_tok[job.life.item, cls.columns[job.pool]])
         if built.spec.price == "recorded":
-            cls = self.system.classes[number]
             assert cls.table is not None
             usd = float(cls.table.cost_usd[job.life.item, cls.columns[job.pool]])
         else:

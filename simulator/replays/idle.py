@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -39,6 +40,13 @@ class Idle:
     def under(self, policy: Mapping[str, object] | None = None, replication: int = 0) -> Replayed:
         """What the scenario comes to with its policy, or with keys of it replaced (`use` among them: by another)."""
         return replay(self.with_policy(policy or {}), replication)
+
+    def instead(self, policy: Mapping[str, object], replication: int = 0) -> Replayed:
+        """What the scenario comes to with this policy instead of its own."""
+        value = json.dumps(policy)
+        return replay(
+            varied(self.system, self.question.load(Override(f"policy={value}", "policy", value))), replication
+        )
 
     def with_policy(self, policy: Mapping[str, object]) -> System:
         """The scenario, built, with these keys of its policy replaced."""

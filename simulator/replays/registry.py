@@ -21,6 +21,15 @@ REPLAYS: Mapping[str, str] = {
     "routerbench": "simulator.replays.routerbench",
     "consistency": "simulator.replays.consistency",
     "hil-f": "simulator.replays.hil_f",
+    "greenserv": "simulator.replays.greenserv",
+    "uniroute": "simulator.replays.uniroute",
+    "hybrid-llm": "simulator.replays.hybrid_llm",
+    "routellm-mf": "simulator.replays.routellm_mf",
+    "frugalgpt": "simulator.replays.frugal",
+    "automix": "simulator.replays.automix",
+    "n1-bandit-under-load": "simulator.replays.n1",
+    "n2-moving-threshold": "simulator.replays.n2",
+    "n3-route-or-cascade": "simulator.replays.n3",
 }
 """Modules with a `REPLAY`, in the order in which they are told."""
 

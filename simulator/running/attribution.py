@@ -26,10 +26,17 @@ Columns = Mapping[str, NDArray[Any]]
 
 
 def attributed_j(
-    system: System, logs: Logs, machines: Machines, ledger: pd.DataFrame, query: NDArray[Any], end_s: float
+    system: System,
+    logs: Logs,
+    machines: Machines,
+    ledger: pd.DataFrame,
+    query: NDArray[Any],
+    end_s: float,
+    hosted_j: Floats,
 ) -> tuple[Floats, Floats]:
     """Joules of each call, in the order of their log, and of each query of `query`; NaN where a provider's are unknown.
 
+    `hosted_j` are those of calls at hosted pools, in the same order.
     Those of all queries add up to the ledger's.
     """
     log: Columns = logs.calls.columns()
@@ -43,9 +50,7 @@ def attributed_j(
     for number, pool in enumerate(system.pools):
         mine = np.flatnonzero(log["pool"] == number)
         if pool.hosted is not None:
-            j_per_tok = np.nan if pool.hosted.energy_j_per_tok is None else pool.hosted.energy_j_per_tok
-            billed = ~np.isnan(log["started_s"][mine])
-            energy_j[mine] = np.where(billed, log["output_tok"][mine] * j_per_tok, 0.0)
+            energy_j[mine] = hosted_j[mine]
             continue
         left_j = float(drawn[of_pool == pool.plan.facts.name].sum() - energy_j[mine].sum())
         served_s = service_s[mine].sum()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from simulator.engine.build import Grid, System
 from simulator.engine.logs import Logs
@@ -32,8 +33,12 @@ def ledger(
     machines: Machines,
     window: Window,
     end_s: float,
+    hosted_j: NDArray[np.float64],
 ) -> pd.DataFrame:
-    """The ledger of one replication; columns as `records.tables.LEDGER` without `replication`."""
+    """The ledger of one replication; columns as `records.tables.LEDGER` without `replication`.
+
+    `hosted_j` are the joules of each of `calls`, if it is at a hosted pool.
+    """
     rows: list[dict[str, Any]] = []
     for part in parts(window, end_s):
         if part.window or part.pieces:
@@ -42,7 +47,7 @@ def ledger(
             rows += replicas(system, machines, part)
             rows += _links(system, logs, part)
             rows += _stations(system, logs, part)
-            rows += _hosted(system, calls, part)
+            rows += _hosted(system, calls, hosted_j, part)
     table = pd.DataFrame(rows, columns=[name for name in LEDGER if name != "replication"])
     numbers = ["time_s", "it_energy_j", "energy_j", "co2_g", "cost_usd", "flop", "bytes"]
     return table.astype(dict.fromkeys(numbers, "float64"))
@@ -122,15 +127,14 @@ def _stations(system: System, logs: Logs, part: Part) -> Iterator[dict[str, Any]
         )
 
 
-def _hosted(system: System, calls: pd.DataFrame, part: Part) -> Iterator[dict[str, Any]]:
+def _hosted(system: System, calls: pd.DataFrame, hosted_j: NDArray[np.float64], part: Part) -> Iterator[dict[str, Any]]:
     for built in system.pools:
         if built.hosted is None:
             continue
         facts = built.plan.facts
-        mine = calls[(calls["pool"] == facts.name) & calls["queue_s"].notna()]
-        mine = mine[part.holds(mine["asked_s"].to_numpy(np.float64))]
-        j_per_tok = built.hosted.energy_j_per_tok
-        energy = mine["output_tok"].to_numpy(np.float64) * (np.nan if j_per_tok is None else j_per_tok)
+        is_here = ((calls["pool"] == facts.name) & calls["queue_s"].notna()).to_numpy()
+        is_here = is_here & part.holds(calls["asked_s"].to_numpy(np.float64))
+        mine, energy = calls[is_here], hosted_j[is_here]
         asked_s = mine["asked_s"].to_numpy(np.float64)
         intensity = system.grid(facts.place).carbon_g_per_j.mean(asked_s, asked_s)
         energy_j = float(np.sum(energy))

@@ -29,7 +29,7 @@ from simulator.records.tables import SCHEMA, Tables
 from simulator.running.attribution import attributed_j
 from simulator.running.ledger import ledger
 from simulator.running.machines import machines
-from simulator.running.tables import calls_table, queries_table
+from simulator.running.tables import calls_table, hosted_j, queries_table
 from simulator.running.timeline import timeline
 from simulator.spec.load import profiles_used
 from simulator.workload.read_quality import files_of
@@ -79,9 +79,10 @@ def _replicate(system: System, number: int, progress: Progress | None) -> tuple[
     calls = calls_table(system, world, logs)
     queries = queries_table(system, world, logs, calls)
     seen = window(queries, end_s, system.scenario.spec.run.warmup_s)
-    account = ledger(system, logs, calls, worked, seen, end_s)
+    provided_j = hosted_j(system, world, logs)
+    account = ledger(system, logs, calls, worked, seen, end_s, provided_j)
     query = queries["query"].to_numpy()
-    calls["energy_j"], queries["energy_j"] = attributed_j(system, logs, worked, account, query, end_s)
+    calls["energy_j"], queries["energy_j"] = attributed_j(system, logs, worked, account, query, end_s, provided_j)
     calls["accepted"] = calls["call"].isin(logs.queries.columns()["call"])
     tables = {
         "queries": queries,

@@ -108,6 +108,27 @@ def _cost_usd(system: System, world: World, log: Columns) -> Floats:
     return cost
 
 
+def hosted_j(system: System, world: World, logs: Logs) -> Floats:
+    """Joules of calls at hosted pools, in the order of their log; NaN where unknown, 0 of calls that were not begun."""
+    log: Columns = logs.calls.columns()
+    found = np.zeros(len(log["pool"]))
+    for number, pool in enumerate(system.pools):
+        if pool.hosted is None:
+            continue
+        rows = np.flatnonzero((log["pool"] == number) & ~np.isnan(log["started_s"]))
+        tokens = log["output_tok"][rows].astype(float)
+        if pool.spec.energy == "profile":
+            found[rows] = tokens * (np.nan if pool.hosted.energy_j_per_tok is None else pool.hosted.energy_j_per_tok)
+            continue
+        query = log["query"][rows]
+        for cls_number, cls in enumerate(system.classes):
+            assert cls.table is not None, "recorded joules without a table"
+            assert cls.table.energy_j_per_tok is not None, "recorded joules without a table"
+            mine = world.cls[query] == cls_number
+            found[rows[mine]] = tokens[mine] * cls.table.energy_j_per_tok[world.item[query[mine]], cls.columns[number]]
+    return found
+
+
 def queries_table(system: System, world: World, logs: Logs, calls: pd.DataFrame) -> pd.DataFrame:
     """One row a query, in the order of their numbers; columns as `records.tables.QUERIES`."""
     log: Columns = logs.queries.columns()

@@ -193,6 +193,8 @@ class PoolSpec(Spec):
     """Of hosted pools: the quality table's recorded latency, or the profile's TTFT and token rate."""
     price: Literal["recorded", "profile"] = "profile"
     """Of hosted pools: the quality table's recorded price, or the profile's price per token."""
+    energy: Literal["recorded", "profile"] = "profile"
+    """Of hosted pools: the quality table's recorded joules, or the profile's joules per token."""
     requests_per_min: Positive | None = None
     """Of hosted pools: the account's rate limit; overrides the profile's. Calls over it are tried again later."""
     tokens_per_min: Positive | None = None

@@ -83,9 +83,9 @@ class QualityTable:
         return self.models.index(model)
 
     def has(self, measure: str, model: str) -> bool:
-        """Whether `measure` (one of `MEASURES`) of `model` is known for every item."""
-        matrix: Floats = getattr(self, measure)
-        return not bool(np.isnan(matrix[:, self.column(model)]).any())
+        """Whether `measure` (one of `MEASURES`, or `energy_j_per_tok`) of `model` is known for every item."""
+        matrix: Floats | None = getattr(self, measure)
+        return matrix is not None and not bool(np.isnan(matrix[:, self.column(model)]).any())
 
     def has_confidence(self, model: str) -> bool:
         """Whether a policy may compare the confidence of `model` with a threshold, whatever the item."""

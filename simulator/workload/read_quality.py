@@ -19,13 +19,15 @@ from simulator.workload.quality import QualityTable
 from simulator.workload.quality_columns import ItemsProfile
 from simulator.workload.quality_items import read_items
 from simulator.workload.quality_runs import RunsProfile, read_runs
+from simulator.workload.task_means import TaskMeansProfile, draw_task_means
 
-QualityProfile = ItemsProfile | RunsProfile | PatternsProfile | LatentProfile
+QualityProfile = ItemsProfile | RunsProfile | PatternsProfile | LatentProfile | TaskMeansProfile
 KINDS: Mapping[str, type[QualityProfile]] = {
     "items": ItemsProfile,
     "runs": RunsProfile,
     "patterns": PatternsProfile,
     "latent": LatentProfile,
+    "task-means": TaskMeansProfile,
 }
 Split = Literal["train", "test", "all"]
 Missing = Literal["error", "drop-item"]
@@ -81,6 +83,8 @@ def read_whole(profile: QualityProfile, folder: Path) -> tuple[QualityTable, lis
             return read_patterns(profile, folder)
         case LatentProfile():
             return draw_latent(profile)
+        case TaskMeansProfile():
+            return draw_task_means(profile)
         case _:
             assert_never(profile)
 

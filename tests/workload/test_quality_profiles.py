@@ -51,7 +51,7 @@ def test_every_profile_is_a_good_one_with_a_source(path):
 
 
 def test_every_public_table_is_held_against_published_means():
-    public = {path.stem for path in PATHS if "patterns" not in path.stem}
+    public = {path.stem for path in PATHS if "patterns" not in path.stem and path.stem != "greenserv-means"}
     assert public == set(MEANS) | {"greenserv", "routerdc-7"}
 
 
@@ -121,7 +121,7 @@ def test_the_most_frequent_answer_to_a_date_question_is_as_often_right_as_publis
 @needs_data
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_a_public_table_has_a_prompt_for_every_item(path):
-    if "patterns" in path.stem or path.stem == "greenserv":
+    if "patterns" in path.stem or path.stem in ("greenserv", "greenserv-means", "hi-mmlu"):
         pytest.skip("no prompts there")
     table = read_quality(path, ["llama-3.1-8b"] if path.stem == "mmlu-pro-29" else None, split="all")
     assert table.prompts is not None

@@ -126,7 +126,12 @@ def _table(
     table = table.with_confidence(items.confidence)
     columns = tuple(table.column(model) for model in models)
     for pool, column in zip(pools, columns, strict=True):
-        for recorded, measure in ((pool.spec.latency, "latency_s"), (pool.spec.price, "cost_usd")):
+        spec = pool.spec
+        for recorded, measure in (
+            (spec.latency, "latency_s"),
+            (spec.price, "cost_usd"),
+            (spec.energy, "energy_j_per_tok"),
+        ):
             if pool.hosted is not None and recorded == "recorded" and not table.has(measure, table.models[column]):
                 raise scenario.error(
                     ("fleet", pool.plan.facts.name),

@@ -33,6 +33,8 @@ def hosted_pool(scenario: Scenario, name: str, index: int) -> Built:
     latency = recorded_latency if pool.latency == "recorded" else _ProfileLatency(hosted)
     plan = HostedPlan(facts, latency, _limit(pool, hosted))
     energy = "assumed" if hosted.energy_j_per_tok is None else hosted.evidence["energy_j_per_tok"]
+    if pool.energy == "recorded":
+        energy = "measured"
     price = "measured" if pool.price == "recorded" else hosted.evidence["price_out_usd_per_tok"]
     return Built(plan, pool, model, hosted=hosted, time_evidence=evidence, energy_evidence=energy, price_evidence=price)
 

@@ -77,6 +77,9 @@ def calls_alone(prices: Prices, classes: Sequence[BuiltClass], cached_fracs: Flo
             usd[rows] = cls.table.cost_usd[where]
         if built.spec.latency == "recorded":
             time_s[rows] = cls.table.latency_s[where]
+        if built.spec.energy == "recorded":
+            assert cls.table.energy_j_per_tok is not None
+            energy_j[rows] = cls.table.energy_j_per_tok[where] * output_tok[rows]
     return Taken(prompt_tok, output_tok, usd, energy_j, time_s)
 
 
@@ -104,11 +107,22 @@ class Knowledge:
 
         Of train items, where some are kept apart: what test items cost is not known before.
         """
-        built, pool_built = self.classes[cls], self.prices.pools[pool]
-        if built.table is None or pool_built.hosted is None or pool_built.spec.price != "recorded":
+        built = self.prices.pools[pool]
+        table = self._known_before(cls) if built.hosted is not None and built.spec.price == "recorded" else None
+        return None if table is None else float(np.nanmean(table.cost_usd[:, self.classes[cls].columns[pool]]))
+
+    def recorded_energy_j(self, cls: int, pool: int) -> float | None:
+        """The mean joules of a class's calls at a pool that draws what was recorded; None at any other."""
+        built, column = self.prices.pools[pool], self.classes[cls].columns[pool]
+        table = self._known_before(cls) if built.hosted is not None and built.spec.energy == "recorded" else None
+        if table is None:
             return None
-        table = (self.train_of(cls) if built.table.has_test else None) or built.table
-        return float(np.nanmean(table.cost_usd[:, built.columns[pool]]))
+        assert table.energy_j_per_tok is not None
+        return float(np.nanmean(table.energy_j_per_tok[:, column] * table.output_tok[:, column]))
+
+    def _known_before(self, cls: int) -> QualityTable | None:
+        table = self.classes[cls].table
+        return (self.train_of(cls) or table) if table is not None and table.has_test else table
 
     def lesson(self, cls: int, measure: str) -> Lesson:
         """The train split of a class's table, to learn `measure` from; of all measures, encoders learn once."""
@@ -213,6 +227,9 @@ class Knowledge:
                 usd[:, pool] = table.cost_usd[:, columns[pool]]
             if built.hosted is not None and built.spec.latency == "recorded":
                 time_s[:, pool] = table.latency_s[:, columns[pool]]
+            if built.hosted is not None and built.spec.energy == "recorded":
+                assert table.energy_j_per_tok is not None
+                energy_j[:, pool] = table.energy_j_per_tok[:, columns[pool]] * output_tok[:, pool]
 
         def expected_cost(estimator: Estimator) -> tuple[Floats, Floats, Floats]:
             key = (number, repr(estimator), "train", "output_tok")
@@ -220,6 +237,8 @@ class Knowledge:
             for pool in range(len(columns)):
                 if (recorded := self.recorded_usd(number, pool)) is not None:
                     found[0][:, pool] = recorded
+                if (recorded := self.recorded_energy_j(number, pool)) is not None:
+                    found[1][:, pool] = recorded
             return found
 
         def quality(estimator: Estimator) -> Floats:
@@ -362,6 +381,8 @@ class AskedOf:
             for pool in range(len(prices.pools)):
                 if (usd := self.knowledge.recorded_usd(cls, pool)) is not None:
                     found[0][self.world.cls == cls, pool] = usd
+                if (energy_j := self.knowledge.recorded_energy_j(cls, pool)) is not None:
+                    found[1][self.world.cls == cls, pool] = energy_j
         return found
 
     def _told(self, of_items: Callable[[int], Floats]) -> Floats:

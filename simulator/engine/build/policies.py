@@ -85,7 +85,7 @@ def policy(
 def _mean_prices(world: World, scenario: Scenario, knowledge: Knowledge) -> dict[str, dict[str, float]]:
     """Dollars, joules and seconds of a call of mean length at each pool: list prices, or the hardware's time alone.
 
-    Of a pool that bills what was recorded, the mean of that.
+    Of a pool that bills or draws what was recorded, the mean of that.
     """
     prices = knowledge.prices
     cached_fracs: NDArray[np.float64] = np.array([cls.cached_prompt_frac for cls in scenario.spec.workload.values()])
@@ -102,7 +102,9 @@ def _mean_prices(world: World, scenario: Scenario, knowledge: Knowledge) -> dict
         dollars, joules, seconds = prices.of(number, prompt, output, cached_frac)
         classes = range(len(knowledge.classes))
         usd[name] = _or_recorded(world, float(dollars[0]), [knowledge.recorded_usd(cls, number) for cls in classes])
-        energy[name] = float(np.nan_to_num(joules[0]))
+        energy[name] = _or_recorded(
+            world, float(np.nan_to_num(joules[0])), [knowledge.recorded_energy_j(cls, number) for cls in classes]
+        )
         time[name] = float(seconds[0])
     return {"usd_per_call": usd, "energy_j_per_call": energy, "time_s_per_call": time}
 
