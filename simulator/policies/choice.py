@@ -92,7 +92,7 @@ def relative(cost: Floats) -> Floats:
 
 def best(utility: Floats, cost: Floats) -> Choice:
     """The pool of the highest utility for each query; among equals the cheapest, then the first of the fleet."""
-    ties = np.isclose(utility, utility.max(axis=1, keepdims=True), rtol=0.0, atol=1e-12)
+    ties = utility >= utility.max(axis=1, keepdims=True) - 1e-12
     choice: Choice = np.where(ties, cost, np.inf).argmin(axis=1)
     return choice
 

@@ -35,26 +35,26 @@ class Corrected:
     """Expected quality: an estimate made before the run, plus a linear model of its error, learned as answers come."""
 
     def __init__(self, setting: Setting, prior: Floats, x: Floats, ridge: float) -> None:
-        self.prior = prior
+        self.prior: list[list[float]] = prior.tolist()
         self.x = x
         self.arms = LinearArms(prior.shape[1], x.shape[1], ridge)
         self.number = {pool: arm for arm, pool in enumerate(setting.pools)}
 
-    def quality(self, query: int) -> Floats:
-        """Of each pool's answer, (pools,)."""
-        expected: Floats = self.prior[query] + self.arms.means(self.x[query])
-        return expected
+    def quality(self, query: int) -> list[float]:
+        """Of each pool's answer."""
+        errors = self.arms.means(self.x[query]).tolist()
+        return [prior + error for prior, error in zip(self.prior[query], errors, strict=True)]
 
-    def doubt(self, query: int) -> Floats:
+    def doubt(self, query: int) -> list[float]:
         """sqrt(x' A^-1 x) of each pool."""
-        return self.arms.widths(self.x[query])
+        return self.arms.widths(self.x[query]).tolist()  # type: ignore[no-any-return]
 
     def learn(self, feedback: Feedback) -> None:
         """By how much the estimate was wrong."""
         arm = self.number.get(feedback.pool)
         if arm is not None and not math.isnan(feedback.score):
             query = feedback.query
-            self.arms.take(arm, self.x[query], feedback.score - float(self.prior[query, arm]))
+            self.arms.take(arm, self.x[query], feedback.score - self.prior[query][arm])
 
 
 def corrected(setting: Setting, quality: EstimatorPart, context: EncoderPart, ridge: float) -> Corrected:
@@ -103,7 +103,7 @@ class Mixes:
         self.rule = rule
         self.pools = pools
         self.known = known
-        self.cost = cost / (rule.quality_weight + 1.0)
+        self.cost: list[list[float]] = (cost / (rule.quality_weight + 1.0)).tolist()
         self.share = rule.quality_weight / (rule.quality_weight + 1.0)
         self.asks = [Ask((Call(pool, final=True),)) for pool in pools]
         self.chosen: dict[int, int] = {}
@@ -114,12 +114,18 @@ class Mixes:
             return Drop(query.failure)
         arm = self.chosen.get(query.id)
         if arm is None:
-            rule, row = self.rule, query.id
-            worth = self.share * self.known.quality(row) - self.cost[row] + rule.alpha * self.known.doubt(row)
-            waits = [view.pools[pool].predicted_ttft_s(query.prompt_tok) for pool in self.pools]
-            crowded = [math.exp(min(rule.gamma * (wait_s - rule.patience_s), STEEPEST)) for wait_s in waits]
-            arm = self.chosen[row] = int((worth - rule.beta * np.array(crowded)).argmax())
+            scores = self._scores(query, view)
+            arm = self.chosen[query.id] = scores.index(max(scores))
         return self.asks[arm]
+
+    def _scores(self, query: Query, view: FleetView) -> list[float]:
+        rule, row, scores = self.rule, query.id, []
+        known = zip(self.pools, self.known.quality(row), self.cost[row], self.known.doubt(row), strict=True)
+        for pool, quality, cost, doubt in known:
+            late_s = view.pools[pool].predicted_ttft_s(query.prompt_tok) - rule.patience_s
+            crowded = math.exp(min(rule.gamma * late_s, STEEPEST))
+            scores.append(self.share * quality - cost + rule.alpha * doubt - rule.beta * crowded)
+        return scores
 
     def learn(self, feedback: Feedback) -> None:
         """Correct the prediction of quality."""
@@ -177,7 +183,7 @@ class Paces:
     ) -> None:
         self.rule = rule
         self.known = known
-        self.cost = cost
+        self.cost: list[list[float]] = cost.tolist()
         self.least, self.most = bounds
         self.asks = [Ask((Call(pool, final=True),)) for pool in setting.pools]
         self.chosen: dict[int, int] = {}
@@ -193,19 +199,17 @@ class Paces:
                 self.budget += self.rule.window * self.rule.budget_per_query - self.spent
                 self.spent = 0.0
             arm = self.chosen[query.id] = self._pick(query.id)
-            self.spent += float(self.cost[query.id, arm])
+            self.spent += self.cost[query.id][arm]
         return self.asks[arm]
 
     def _pick(self, row: int) -> int:
-        quality, cost = self.known.quality(row) + self.rule.alpha * self.known.doubt(row), self.cost[row]
+        cost = self.cost[row]
+        known = zip(self.known.quality(row), self.known.doubt(row), strict=True)
+        quality = [expected + self.rule.alpha * doubt for expected, doubt in known]
         spent = min(max(self.spent / self.budget, 0.0), 1.0) if self.budget > 0.0 else 1.0
-        asked = (
-            (self.most * math.e / self.least) ** spent * self.least / math.e
-        )  # quality that a unit of cost must bring
-        allowed = cost * asked <= quality
-        if not allowed.any():
-            return int(cost.argmin())
-        return int(np.where(allowed, quality, -np.inf).argmax())
+        asked = (self.most * math.e / self.least) ** spent * self.least / math.e  # quality for a unit of cost
+        allowed = [arm for arm in range(len(cost)) if cost[arm] * asked <= quality[arm]]
+        return max(allowed, key=quality.__getitem__) if allowed else cost.index(min(cost))
 
     def learn(self, feedback: Feedback) -> None:
         """Correct the prediction of quality, and what was spent."""
@@ -213,4 +217,4 @@ class Paces:
         arm = self.known.number.get(feedback.pool)
         heard = {"usd": feedback.usd, "energy": feedback.energy_j, "time": math.nan}[self.rule.currency]
         if arm is not None and not math.isnan(heard):
-            self.spent += heard - float(self.cost[feedback.query, arm])
+            self.spent += heard - self.cost[feedback.query][arm]
