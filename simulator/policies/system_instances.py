@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import cache
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -30,6 +31,12 @@ from simulator.policies.system_headroom import Objectives
 from simulator.spec.refs import PoolName
 
 SCORERS = ("queue", "kv", "prefix")
+
+
+@cache
+def ask(pool: str, replica: int) -> Ask:
+    """To ask one engine, and take its answer."""
+    return Ask((Call(pool, replica=replica, final=True),))
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,7 @@ class Balances:
 
     def decide(self, query: Query, view: FleetView) -> Decision:
         """Ask the best instance of the pools not asked yet; of all these where none passes the filters."""
-        best, choice, best_passes = -math.inf, Call(""), False
+        best, choice, best_passes = -math.inf, ("", -1), False
         told = zip(self.pools, *(matrix[query.id] for matrix in self.predicted), strict=True)
         for name, worth, first_s, output_tok, is_affordable in told:
             if name in query.asked:
@@ -108,8 +115,8 @@ class Balances:
             for replica, share in _shares(pool):
                 score = sure - self.per_s * wait_s * share
                 if score > best or passes > best_passes:
-                    best, choice, best_passes = score, Call(name, replica=replica, final=True), passes
-        return Ask((choice,)) if choice.pool else Drop(query.failure)
+                    best, choice, best_passes = score, (name, replica), passes
+        return ask(*choice) if choice[0] else Drop(query.failure)
 
 
 def _shares(pool: PoolView) -> list[tuple[int, float]]:
@@ -188,7 +195,7 @@ class Gates:
         pool, replica, *_ = equals[int(self.uniform("policy", query.id, len(query.asked)) * len(equals))]
         if query.cls.prefix is not None:
             self._remember((pool, replica), query.cls.prefix)
-        return Ask((Call(pool, replica=replica, final=True),))
+        return ask(pool, replica)
 
     def _left(self, query: Query, view: FleetView) -> list[Instance]:
         """Engines of the pools not asked yet: of those that are not saturated, or of all where all are."""
