@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.learning.core import Estimator
-from simulator.policies.core import Ask, Call, Decision, FleetView, Floats, Query, Setting, Train, failed_or
+from simulator.policies.core import Ask, Decision, FleetView, Floats, Query, Setting, Train, ask_final, failed_or
 
 Choice = NDArray[np.intp]  # (queries,) index of a pool
 Currency = Literal["usd", "energy", "time"]
@@ -35,7 +35,7 @@ class Routed:
 
 def routed(setting: Setting, choice: Choice) -> Routed:
     """The policy that follows `choice`."""
-    return Routed(tuple(Ask((Call(pool, final=True),)) for pool in setting.pools), choice.tolist())
+    return Routed(tuple(ask_final(pool) for pool in setting.pools), choice.tolist())
 
 
 def call_price(setting: Setting, currency: Currency) -> Mapping[str, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -134,6 +135,12 @@ class Drop(NamedTuple):
 
 
 Decision = Ask | Wait | Finish | Drop
+
+
+@cache
+def ask_final(pool: str, replica: int = -1) -> Ask:
+    """Ask `pool` once, and take whatever it answers."""
+    return Ask((Call(pool, replica=replica, final=True),))
 
 
 def failed_or(query: Query, ask: Ask) -> Decision:

@@ -18,6 +18,7 @@ from simulator.policies.core import (
     Query,
     Setting,
     Wait,
+    ask_final,
 )
 from simulator.policies.signals import Signal, majority, signal, surest
 from simulator.policies.stages import Stage, Staged, check_order
@@ -144,5 +145,5 @@ class Hedge:
         if not query.asked:
             return Ask((Call(self.first, final=True),), for_s=self.after_s)
         if len(query.asked) == 1:
-            return Ask((Call(self.second, final=True),))
+            return ask_final(self.second)
         return Wait() if len(query.outcomes) < len(query.asked) else Drop(query.failure)

@@ -13,8 +13,6 @@ from simulator.learning.core import EncoderPart
 from simulator.learning.features import Joined, Task, Usual
 from simulator.learning.text import Complexity
 from simulator.policies.core import (
-    Ask,
-    Call,
     Decision,
     Drop,
     Feedback,
@@ -25,6 +23,7 @@ from simulator.policies.core import (
     Query,
     RouterCost,
     Setting,
+    ask_final,
 )
 from simulator.policies.online_arms import Bools, LinearArms, Presence, Rule, Strategy, Uniform, features
 from simulator.policies.online_rewards import Per, Reward, energy_reward, priced_reward
@@ -139,7 +138,7 @@ class Bandit:
         self.uniform = uniform
         self.presence = presence
         self.limit_s = limit_s
-        self.asks = [Ask((Call(pool, final=True),)) for pool in pools]
+        self.asks = [ask_final(pool) for pool in pools]
         self.number = {pool: arm for arm, pool in enumerate(pools)}
         self.chosen: dict[int, int] = {}  # a question asked again gets the same answer, whatever was learned meanwhile
         self.heard = np.zeros(len(pools))

@@ -6,15 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from simulator.learning.core import EncoderPart, EstimatorPart
 from simulator.learning.features import Usual
 from simulator.learning.neighbours import Knn
-from simulator.policies.choice import Currency, expected_cost, relative
+from simulator.policies.choice import Currency, expected_cost, expected_quality, measured_cost, relative
 from simulator.policies.core import (
-    Ask,
-    Call,
     Decision,
     Drop,
     Feedback,
@@ -25,6 +21,7 @@ from simulator.policies.core import (
     Query,
     RouterCost,
     Setting,
+    ask_final,
 )
 from simulator.policies.online_arms import LinearArms, features
 
@@ -59,8 +56,7 @@ class Corrected:
 
 def corrected(setting: Setting, quality: EstimatorPart, context: EncoderPart, ridge: float) -> Corrected:
     """The estimate of every query, not yet corrected; 0 where a class has no table."""
-    prior = np.nan_to_num(setting.asked.quality(quality))
-    return Corrected(setting, prior, features(setting, context), ridge)
+    return Corrected(setting, expected_quality(setting, quality), features(setting, context), ridge)
 
 
 @dataclass(frozen=True)
@@ -105,7 +101,7 @@ class Mixes:
         self.known = known
         self.cost: list[list[float]] = (cost / (rule.quality_weight + 1.0)).tolist()
         self.share = rule.quality_weight / (rule.quality_weight + 1.0)
-        self.asks = [Ask((Call(pool, final=True),)) for pool in pools]
+        self.asks = [ask_final(pool) for pool in pools]
         self.chosen: dict[int, int] = {}
 
     def decide(self, query: Query, view: FleetView) -> Decision:
@@ -167,7 +163,7 @@ class Pilot:
         """The learner of one replication, with nothing spent."""
         train = setting.train
         assert train is not None
-        cost = {"usd": train.usd, "energy": train.energy_j, "time": train.time_s}[self.currency].mean(axis=0)
+        cost = measured_cost(train, self.currency, setting.pools).mean(axis=0)
         value = train.score.mean(axis=0)[cost > 0.0] / cost[cost > 0.0]
         value = value[value > 0.0]
         bounds = (float(value.min()), float(value.max())) if len(value) else (1.0, 1.0)
@@ -185,7 +181,7 @@ class Paces:
         self.known = known
         self.cost: list[list[float]] = cost.tolist()
         self.least, self.most = bounds
-        self.asks = [Ask((Call(pool, final=True),)) for pool in setting.pools]
+        self.asks = [ask_final(pool) for pool in setting.pools]
         self.chosen: dict[int, int] = {}
         self.budget = self.spent = 0.0
 

@@ -9,8 +9,6 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from simulator.policies.core import (
-    Ask,
-    Call,
     Decision,
     Feedback,
     FleetView,
@@ -20,6 +18,7 @@ from simulator.policies.core import (
     Query,
     RouterCost,
     Setting,
+    ask_final,
     failed_or,
 )
 from simulator.policies.online_rewards import Reward, priced_reward
@@ -65,7 +64,7 @@ class Picks:
         self.uniform = setting.uniform
         self.reward = reward
         self.number = {pool: arm for arm, pool in enumerate(setting.pools)}
-        self.asks = [Ask((Call(pool, final=True),)) for pool in setting.pools]
+        self.asks = [ask_final(pool) for pool in setting.pools]
         self.values: Floats = np.zeros(len(setting.pools))
         self.shares: Floats = np.full(len(setting.pools), 1.0 / len(setting.pools))
         self.chosen: dict[int, int] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.policies.choice import Currency, call_price
-from simulator.policies.core import Ask, Call, Decision, FleetView, Needs, Query, Setting, failed_or
+from simulator.policies.core import Ask, Decision, FleetView, Needs, Query, Setting, ask_final, failed_or
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Oracle:
         """The oracle of one replication, with the truth."""
         price = call_price(setting, self.currency)
         cheap_first = sorted(setting.pools, key=lambda pool: (price[pool], setting.pools.index(pool)))
-        return Knows(setting, tuple((pool, Ask((Call(pool, final=True),))) for pool in cheap_first))
+        return Knows(setting, tuple((pool, ask_final(pool)) for pool in cheap_first))
 
 
 @dataclass(frozen=True, slots=True)

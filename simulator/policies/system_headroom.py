@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from simulator.learning.core import EstimatorPart
+from simulator.policies.choice import expected_quality
 from simulator.policies.core import (
     Ask,
     Decision,
@@ -71,7 +72,7 @@ class Headroom:
         price = np.array([prices[pool] for pool in pools])
         dislike = np.broadcast_to(price, (1, len(pools)))
         if self.quality is not None:
-            dislike = -np.nan_to_num(setting.asked.quality(self.quality))[:, columns]
+            dislike = -expected_quality(setting, self.quality)[:, columns]
         order = np.lexsort((np.broadcast_to(price, dislike.shape), dislike), axis=1)
         return HasHeadroom(pools, asks(pools), Objectives(self.ttft_s, self.tpot_s), order.tolist())
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from functools import cache
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from simulator.learning.core import EstimatorPart
 from simulator.learning.neighbours import Knn
-from simulator.policies.choice import Currency, expected_cost, relative
+from simulator.policies.choice import Currency, expected_cost, expected_quality, relative
 from simulator.policies.core import (
-    Ask,
-    Call,
     Decision,
     Drop,
     FleetView,
@@ -25,18 +22,13 @@ from simulator.policies.core import (
     Query,
     RouterCost,
     Setting,
+    ask_final,
 )
 from simulator.policies.least_loaded import among_or_all
 from simulator.policies.system_headroom import Objectives
 from simulator.spec.refs import PoolName
 
 SCORERS = ("queue", "kv", "prefix")
-
-
-@cache
-def ask(pool: str, replica: int) -> Ask:
-    """To ask one engine, and take its answer."""
-    return Ask((Call(pool, replica=replica, final=True),))
 
 
 @dataclass(frozen=True)
@@ -72,7 +64,7 @@ class RouteBalance:
         output_tok = asked.output_tok(self.quality)
         cost = expected_cost(setting, self.quality, self.currency)
         alone_s = asked.time_s(output_tok)
-        worth = self.quality_weight * np.nan_to_num(asked.quality(self.quality)) - self.cost_weight * relative(cost)
+        worth = self.quality_weight * expected_quality(setting, self.quality) - self.cost_weight * relative(cost)
         first_s = asked.time_s(np.ones_like(output_tok))
         affordable = cost <= (math.inf if self.budget is None else self.budget)
         per_s = self.latency_weight / float(alone_s.mean(axis=0).max())
@@ -116,7 +108,7 @@ class Balances:
                 score = sure - self.per_s * wait_s * share
                 if score > best or passes > best_passes:
                     best, choice, best_passes = score, (name, replica), passes
-        return ask(*choice) if choice[0] else Drop(query.failure)
+        return ask_final(*choice) if choice[0] else Drop(query.failure)
 
 
 def _shares(pool: PoolView) -> list[tuple[int, float]]:
@@ -195,7 +187,7 @@ class Gates:
         pool, replica, *_ = equals[int(self.uniform("policy", query.id, len(query.asked)) * len(equals))]
         if query.cls.prefix is not None:
             self._remember((pool, replica), query.cls.prefix)
-        return ask(pool, replica)
+        return ask_final(pool, replica)
 
     def _left(self, query: Query, view: FleetView) -> list[Instance]:
         """Engines of the pools not asked yet: of those that are not saturated, or of all where all are."""
