@@ -161,11 +161,16 @@ class Pool:
 
     def report(self, now_s: float) -> Reported:
         """What the pool says of itself at `now_s`."""
-        waiting = len(self.shared) if self.shared is not None else sum(len(r.waiting) for r in self.replicas)
-        waiting += sum(len(r.forks) for r in self.replicas)
-        capacity = sum(r.kv_tok for r in self.replicas)
-        used = sum(r.kv_used_tok() for r in self.replicas) / capacity if self.limits.kv_tok else 0.0
-        return Reported(now_s, waiting, sum(r.seqs for r in self.replicas), used)
+        waiting = 0 if self.shared is None else len(self.shared)
+        running = used_tok = 0
+        for replica in self.replicas:
+            waiting += len(replica.forks)
+            if self.shared is None:
+                waiting += len(replica.waiting)
+            running += replica.seqs
+            if self.limits.kv_tok is not None:
+                used_tok += replica.kv_used_tok()
+        return Reported(now_s, waiting, running, used_tok / (len(self.replicas) * self.replicas[0].kv_tok))
 
     def _done(self, job: Job, now: float) -> None:
         self._off(job)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from math import nan
 from typing import NamedTuple
 
@@ -12,7 +13,6 @@ from simulator.engine.clock import TELEMETRY, Alarm, Clock
 from simulator.engine.link import OwnPipe, SharedPipe
 from simulator.engine.plan import Plan
 from simulator.engine.pool import HostedPool, Pool, PoolPlan
-from simulator.physics.step import StepModel
 from simulator.policies.core import Reported
 
 Pipe = SharedPipe | OwnPipe | VaryingPipe
@@ -33,6 +33,7 @@ class SeenPool:
         self._pool = pool
         self._reported = reported
         self._known = known
+        self._alone_s: dict[int, float] = {}  # to read a prompt by itself, by its length
         facts = pool.facts
         self.name, self.model, self.tier, self.replicas = facts.name, facts.model, facts.tier, facts.replicas
         self.place = facts.place
@@ -93,7 +94,7 @@ class SeenPool:
         else:
             context_tok = (pool.prompts_tok + pool.outputs_tok) / ended if ended else 1.0
         seqs = min(max(1, -(-calls // self.replicas)), pool.limits.max_seqs)
-        return self._steps.pace(seqs, round(seqs * context_tok), 0, 0, 0.0)[0]
+        return self._plan.steps.pace(seqs, round(seqs * context_tok), 0, 0, 0.0)[0]
 
     def predicted_ttft_s(self, prompt_tok: int) -> float:
         """Seconds until such a prompt is read, behind those of the calls outstanding."""
@@ -101,19 +102,25 @@ class SeenPool:
         if isinstance(pool, HostedPool):
             return pool.facts.ttft_s
         before_tok = max(0.0, pool.outstanding_tok - pool.outstanding_calls * pool.mean_output_tok)
-        chunk = pool.limits.batched_tok
-        chunk_s = self._chunk_s(chunk)
-        own = min(max(1, prompt_tok), chunk)
-        return pool.request_s + before_tok / self.replicas * chunk_s / chunk + self._chunk_s(own) * prompt_tok / own
+        alone_s = self._alone_s.get(prompt_tok)
+        if alone_s is None:
+            own = min(max(1, prompt_tok), pool.limits.batched_tok)
+            alone_s = self._alone_s[prompt_tok] = self._chunk_s(own) * prompt_tok / own
+        return pool.request_s + before_tok / self.replicas * self._full_chunk_s / pool.limits.batched_tok + alone_s
+
+    @cached_property
+    def _full_chunk_s(self) -> float:
+        """Seconds of a pass that reads as much of prompts as one can."""
+        return self._chunk_s(self._plan.limits.batched_tok)
 
     def _chunk_s(self, chunk: int) -> float:
-        return self._steps.pace(0, 0, chunk, 0, chunk * chunk / 2)[0]
+        return self._plan.steps.pace(0, 0, chunk, 0, chunk * chunk / 2)[0]
 
-    @property
-    def _steps(self) -> StepModel:
+    @cached_property
+    def _plan(self) -> PoolPlan:
         plan = self._known.plan.pools[self._pool.facts.index]
         assert isinstance(plan, PoolPlan)
-        return plan.steps
+        return plan
 
 
 class SeenLink:
@@ -164,7 +171,8 @@ class Telemetry:
     def of(self, name: str) -> Callable[[], Reported]:
         """A reader of pool `name`'s report."""
         if self.refresh_s == 0.0:
-            return lambda: self.pools[name].report(self.clock.now)
+            clock, report = self.clock, self.pools[name].report
+            return lambda: report(clock.now)
         return lambda: self._seen()[name]
 
     def stop(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from simulator.policies.core import Ask, Call, Decision, FleetView, Query, failed_or
+from simulator.policies.core import Ask, Decision, FleetView, Query, ask_final, failed_or
 from simulator.spec.refs import PoolName
 
 
@@ -16,7 +16,7 @@ class Always:
     _ask: Ask = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_ask", Ask((Call(self.pool, final=True),)))
+        object.__setattr__(self, "_ask", ask_final(self.pool))
 
     def decide(self, query: Query, view: FleetView) -> Decision:
         """Ask the pool, once."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from simulator.policies.core import Call, Decision, FleetView, Needs, Query
+from simulator.policies.core import Call, Decision, FleetView, Query
+from simulator.policies.setting import Needs
 from simulator.policies.stages import Bands, Stage, Staged, check_order, taken
 from simulator.spec.refs import PoolName, VerifierName
 

@@ -18,20 +18,14 @@ from simulator.policies.core import (
     Failed,
     Feedback,
     Finish,
-    Floats,
-    Ints,
-    Label,
     Outcome,
     Policy,
-    Prepared,
     Query,
     Reported,
-    Setting,
-    Train,
     Wait,
-    prepared,
     tell,
 )
+from simulator.policies.setting import Floats, Ints, Label, Prepared, Setting, Train, prepared
 
 MOST_CALLS = 50  # a policy that makes more for one query never ends it
 SCORES = (float("-inf"), -1.0, 0.0, 0.5, 1.0, float("inf"), float("nan"))

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.learning.core import Estimator
-from simulator.policies.core import Ask, Call, Decision, FleetView, Floats, Query, Setting, Train, failed_or
+from simulator.policies.core import Ask, Decision, FleetView, Query, ask_final, failed_or
+from simulator.policies.setting import Floats, Setting, Train
 
 Choice = NDArray[np.intp]  # (queries,) index of a pool
 Currency = Literal["usd", "energy", "time"]
@@ -35,7 +36,7 @@ class Routed:
 
 def routed(setting: Setting, choice: Choice) -> Routed:
     """The policy that follows `choice`."""
-    return Routed(tuple(Ask((Call(pool, final=True),)) for pool in setting.pools), choice.tolist())
+    return Routed(tuple(ask_final(pool) for pool in setting.pools), choice.tolist())
 
 
 def call_price(setting: Setting, currency: Currency) -> Mapping[str, float]:
@@ -92,7 +93,7 @@ def relative(cost: Floats) -> Floats:
 
 def best(utility: Floats, cost: Floats) -> Choice:
     """The pool of the highest utility for each query; among equals the cheapest, then the first of the fleet."""
-    ties = np.isclose(utility, utility.max(axis=1, keepdims=True), rtol=0.0, atol=1e-12)
+    ties = utility >= utility.max(axis=1, keepdims=True) - 1e-12
     choice: Choice = np.where(ties, cost, np.inf).argmin(axis=1)
     return choice
 

@@ -7,22 +7,8 @@ from enum import IntEnum, auto
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
-from simulator.policies.core import (
-    Answer,
-    Ask,
-    Call,
-    Decision,
-    Drop,
-    Finish,
-    FleetView,
-    Needs,
-    Policy,
-    PolicyPart,
-    Query,
-    Setting,
-    Wait,
-    prepared,
-)
+from simulator.policies.core import Answer, Ask, Call, Decision, Drop, Finish, FleetView, Policy, Query, Wait
+from simulator.policies.setting import Needs, PolicyPart, Setting, prepared
 from simulator.policies.signals import Signal, SignalName, measured, signal
 from simulator.policies.stages import ABSTAIN, Bands, Verdict
 from simulator.policies.turns import Turn, Turns, teaching, turn_of

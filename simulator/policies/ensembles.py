@@ -5,20 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from simulator.policies.core import (
-    Answer,
-    Ask,
-    Call,
-    Decision,
-    Drop,
-    Finish,
-    FleetView,
-    Needs,
-    Policy,
-    Query,
-    Setting,
-    Wait,
-)
+from simulator.policies.core import Answer, Ask, Call, Decision, Drop, Finish, FleetView, Policy, Query, Wait, ask_final
+from simulator.policies.setting import Needs, Setting
 from simulator.policies.signals import Signal, majority, signal, surest
 from simulator.policies.stages import Stage, Staged, check_order
 from simulator.spec.base import Count, NonNegative
@@ -145,5 +133,5 @@ class Hedge:
         if not query.asked:
             return Ask((Call(self.first, final=True),), for_s=self.after_s)
         if len(query.asked) == 1:
-            return Ask((Call(self.second, final=True),))
+            return ask_final(self.second)
         return Wait() if len(query.outcomes) < len(query.asked) else Drop(query.failure)

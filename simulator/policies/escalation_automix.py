@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 
 from simulator.policies.choice import Currency, relative
-from simulator.policies.core import Call, Floats, Needs, Policy, Setting, Train
+from simulator.policies.core import Call, Policy
 from simulator.policies.escalation_frugal import CURRENCIES
+from simulator.policies.setting import Floats, Needs, Setting, Train
 from simulator.policies.stages import Bands, Rule, Stage, Staged, Verdict, taken
 from simulator.spec.base import Count, NonNegative, Share
 from simulator.spec.refs import PoolName, VerifierName

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
-from simulator.policies.core import Call, Decision, Finish, FleetView, Needs, Policy, Query, Setting
+from simulator.policies.core import Call, Decision, Finish, FleetView, Policy, Query
+from simulator.policies.setting import Needs, Setting
 from simulator.policies.signals import Signal, SignalName, signal
 from simulator.policies.stages import Bands, Stage, Staged, Verdict, check_order, taken
 from simulator.spec.base import Count, Share

@@ -13,7 +13,8 @@ import numpy as np
 from pydantic import Field
 
 from simulator.policies.choice import Currency
-from simulator.policies.core import Answer, Call, Floats, Needs, Policy, Query, Setting, Train
+from simulator.policies.core import Answer, Call, Policy, Query
+from simulator.policies.setting import Floats, Needs, Setting, Train
 from simulator.policies.signals import Logistic, Reading, Signal, Spread, calibrated, logistic, newest
 from simulator.policies.stages import Bands, Stage, Staged, taken
 from simulator.spec.base import Positive

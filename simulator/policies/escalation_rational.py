@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.policies.choice import Currency, relative
-from simulator.policies.core import Call, Floats, Needs, Policy, Setting
+from simulator.policies.core import Call, Policy
 from simulator.policies.escalation_frugal import CURRENCIES
+from simulator.policies.setting import Floats, Needs, Setting
 from simulator.policies.signals import calibrated
 from simulator.policies.stages import Bands, Stage, Staged, check_order, taken
 from simulator.spec.base import NonNegative

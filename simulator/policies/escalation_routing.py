@@ -13,31 +13,19 @@ from numpy.typing import NDArray
 from simulator.learning.core import EstimatorPart
 from simulator.learning.neighbours import Knn
 from simulator.policies.choice import Currency, expected_cost, relative
-from simulator.policies.core import (
-    Ask,
-    Call,
-    Decision,
-    Drop,
-    Finish,
-    FleetView,
-    Floats,
-    Needs,
-    Policy,
-    Query,
-    RouterCost,
-    Setting,
-    Train,
-    Wait,
-)
+from simulator.policies.core import Ask, Call, Decision, Drop, Finish, FleetView, Policy, Query, Wait
+from simulator.policies.setting import Floats, Needs, RouterCost, Setting, Train
 from simulator.policies.signals import Logistic, Spread, logistic
 from simulator.spec.base import NonNegative
 from simulator.spec.refs import PoolName
 
 MOST_POOLS = 8
-GRID = np.linspace(0.0, 1.0, 129)  # of the integral of a maximum
+STEPS = 128  # of the integral of a maximum
+GRID = np.linspace(0.0, 1.0, STEPS + 1)
 LEAST_SIGMA = 0.02  # so much at least may an answer tell of its quality: some steps of the grid
-EDGE, LEAST_LOG = 1e-3, -700.0  # no quality is certain, and no logarithm infinite
+EDGE, LEAST_LOG = 1e-3, -80.0  # no quality is certain, no logarithm infinite, no product of 8 pools a denormal
 ROWS = 500  # weighed at once
+EQUAL = 1e-9  # worth no less
 
 
 @dataclass(frozen=True)
@@ -48,8 +36,8 @@ class CascadeRouting:
     known of a pool's quality is, before it has run, the estimator's word, with the spread of what its answers then show
     on the train split (a beta distribution, since qualities end at 0 and 1; the paper's is normal); after it has run,
     P(right | confidence, estimate), fitted on the train split. c^(M) is what its pools cost, relative to a mean
-    call at the dearest. Of the pools in M that have not run, the cheapest runs next. `among` of one policy is at most 8
-    pools, so all sets are weighed and none need be pruned.
+    call at the dearest. Of the pools in M that have not run, the cheapest runs next. A pool that gains less than it
+    costs by itself does so beside others too; of the rest, all sets are weighed, of 8 pools (`among`) at most.
     Source: arXiv 2410.10347, which searches a price for each step; here it is one for all.
     """
 
@@ -125,24 +113,24 @@ def log_below(mean: Floats, sigma: float) -> Floats:
     return np.maximum(told, LEAST_LOG)
 
 
-def expected_best(logs: Floats, sets: NDArray[np.bool_], known: float = 0.0) -> Floats:
+def expected_best(logs: Floats, sets: Floats, known: float = 0.0) -> Floats:
     """E[max] over sets of independent qualities in [0, 1] and one that is known, (rows, sets).
 
-    `logs` (rows, n, points) are their log distributions, `sets` (sets, n). E[max] = 1 - integral from the known one to
-    1 of their product.
+    `logs` (rows, n, points) are their log distributions, `sets` (sets, n) 1 where a quality is in a set. E[max] = 1 -
+    integral from the known one to 1 of their product.
     """
-    below = np.exp(sets.astype(float) @ logs)
+    first = min(int(known * STEPS), STEPS - 1)
+    below = np.exp(sets @ logs[..., first:])
     steps = (below[..., 1:] + below[..., :-1]) / 2
-    counted = np.clip((GRID[1:] - known) / (GRID[1] - GRID[0]), 0.0, 1.0)  # of each step, the part above the known one
-    told: Floats = 1 - steps @ counted * (GRID[1] - GRID[0])
+    told: Floats = 1 - (steps.sum(axis=-1) - (known * STEPS - first) * steps[..., 0]) / STEPS
     return told
 
 
 @cache
-def sets_of(n: int) -> NDArray[np.bool_]:
-    """All sets of `n` pools, (sets, n), small ones first: the empty one, those of one, ..."""
+def sets_of(n: int) -> Floats:
+    """All sets of `n` pools, (sets, n), 1 where a pool is in; small ones first: the empty one, those of one, ..."""
     chosen = [members for size in range(n + 1) for members in combinations(range(n), size)]
-    return np.array([[i in members for i in range(n)] for members in chosen])
+    return np.array([[float(i in members) for i in range(n)] for members in chosen])
 
 
 @dataclass(frozen=True)
@@ -155,55 +143,80 @@ class Weighs:
     after: tuple[Afterwards, ...]
 
     @cached_property
-    def expected(self) -> list[tuple[Floats, NDArray[np.intp]]]:
-        """Of each pool, the distributions that its quality may have before it runs, and which one each query's is."""
-        told = []
+    def asks(self) -> list[Ask]:
+        """To run each pool."""
+        return [Ask((Call(pool),)) for pool in self.pools]
+
+    @cached_property
+    def expected(self) -> tuple[Floats, list[list[int]]]:
+        """Log distributions that a pool's quality may have before it runs, and which ones each query's are."""
+        logs: list[Floats] = []
+        which: list[NDArray[np.intp]] = []
         for pool, after in enumerate(self.after):
-            means, which = np.unique(self.quality[:, pool], return_inverse=True)
-            told.append((log_below(means, after.sigma), which))
-        return told
+            means, numbers = np.unique(self.quality[:, pool], return_inverse=True)
+            which.append(numbers + sum(len(each) for each in logs))
+            logs.append(log_below(means, after.sigma))
+        return np.concatenate(logs), np.stack(which, axis=1).tolist()
+
+    @cached_property
+    def gains(self) -> Floats:
+        """Of each of these distributions, E[max(quality - t, 0)] on the grid of t."""
+        below = np.exp(self.expected[0])
+        steps = 1 - (below[:, 1:] + below[:, :-1]) / 2
+        tails: Floats = np.cumsum(steps[:, ::-1], axis=1)[:, ::-1] / STEPS
+        return np.hstack([tails, np.zeros((len(tails), 1))])
 
     @cached_property
     def first(self) -> list[int]:
         """The pool that each query begins with: the cheapest of its best set."""
-        begins: list[int] = []
         sets = sets_of(len(self.pools))[1:]  # some pool has to run
-        for at in range(0, len(self.quality), ROWS):
-            rows = slice(at, at + ROWS)
-            logs = np.stack([logs[which[rows]] for logs, which in self.expected], axis=1)
-            worth = expected_best(logs, sets) - self.priced[rows] @ sets.T
-            begins += np.where(sets[_best(worth)], self.priced[rows], np.inf).argmin(axis=1).tolist()
-        return begins
+        (logs, which), begins = self.expected, []
+        told = np.hstack([np.array(which), self.priced])
+        _, firsts, number = np.unique(told, axis=0, return_index=True, return_inverse=True)  # of an item, all are alike
+        for at in range(0, len(firsts), ROWS):
+            rows = firsts[at : at + ROWS]
+            worth = expected_best(logs[np.array(which)[rows]], sets) - self.priced[rows] @ sets.T
+            begins.append(np.where(sets[_best(worth)] > 0.0, self.priced[rows], np.inf).argmin(axis=1))
+        return np.concatenate(begins)[number].tolist()  # type: ignore[no-any-return]
 
     def decide(self, query: Query, view: FleetView) -> Decision:
         """Run the next, or give the answer that is most likely right."""
         if not query.asked:
-            return Ask((Call(self.pools[self.first[query.id]]),))
+            return self.asks[self.first[query.id]]
         if len(query.outcomes) < len(query.asked):
             return Wait()
-        right = [
-            (self.after[pool].at(float(self.quality[query.id, pool]), answer.score), answer)
-            for pool, answer in ((self.pools.index(answer.pool), answer) for answer in query.answers_from(self.pools))
-        ]
-        best = max(right, key=lambda each: each[0], default=None)
-        more = self._next(query, 0.0 if best is None else best[0])
+        best, known = None, 0.0
+        for answer in query.answers_from(self.pools):
+            pool = self.pools.index(answer.pool)
+            right = self.after[pool].at(float(self.quality[query.id, pool]), answer.score)
+            if best is None or right > known:
+                best, known = answer, right
+        more = self._next(query, known, best is not None)
         if more is not None:
-            return Ask((Call(self.pools[more]),))
-        return Drop(query.failure) if best is None else Finish(best[1])
+            return self.asks[more]
+        return Drop(query.failure) if best is None else Finish(best)
 
-    def _next(self, query: Query, known: float) -> int | None:
+    def _next(self, query: Query, known: float, answered: bool) -> int | None:
         """The pool to run next; None where what has run is best left alone, or all has been tried."""
+        priced, (logs, which) = self.priced[query.id], self.expected
+        rows = which[query.id]
         left = [pool for pool, name in enumerate(self.pools) if name not in query.asked]
-        if not left:
-            return None
-        sets = sets_of(len(left))[0 if query.answers_from(self.pools) else 1 :]
-        logs = np.stack([self.expected[pool][0][self.expected[pool][1][query.id]] for pool in left])
-        priced = self.priced[query.id, left]
-        chosen = sets[_best((expected_best(logs, sets, known) - sets @ priced)[None])[0]]
-        return left[int(np.where(chosen, priced, np.inf).argmin())] if chosen.any() else None
+        if answered:
+            left = [pool for pool in left if self._gain(rows[pool], known) - priced[pool] >= EQUAL]
+        if len(left) <= 1:
+            return left[0] if left else None
+        sets = sets_of(len(left))[1:]
+        best = _best(expected_best(logs[[rows[pool] for pool in left]], sets, known) - sets @ priced[left])
+        return min((left[i] for i in np.flatnonzero(sets[best])), key=priced.__getitem__)
+
+    def _gain(self, row: int, known: float) -> float:
+        """By how much an answer is expected to be better than `known`, by the grid."""
+        step = min(int(known * STEPS), STEPS - 1)
+        here, further = self.gains[row, step : step + 2].tolist()
+        return here + (known * STEPS - step) * (further - here)  # type: ignore[no-any-return]
 
 
 def _best(worth: Floats) -> NDArray[np.intp]:
     """The set that is worth most, of each row; of equals the smallest."""
-    best: NDArray[np.intp] = (worth > worth.max(axis=1, keepdims=True) - 1e-9).argmax(axis=1)
+    best: NDArray[np.intp] = (worth > worth.max(axis=-1, keepdims=True) - EQUAL).argmax(axis=-1)
     return best

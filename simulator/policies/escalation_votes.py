@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 from weakref import WeakKeyDictionary
 
-from simulator.policies.core import Answer, Call, Decision, Finish, FleetView, Needs, Policy, Query, Setting
+from simulator.policies.core import Answer, Call, Decision, Finish, FleetView, Policy, Query
+from simulator.policies.setting import Needs, Setting
 from simulator.policies.signals import agreement, majority
 from simulator.policies.stages import Bands, Stage, Staged, check_order, taken
 from simulator.spec.base import Count

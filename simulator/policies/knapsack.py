@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.policies.choice import Choice
-from simulator.policies.core import Floats, Ints
+from simulator.policies.setting import Floats, Ints
 from simulator.policies.upgrades import Upgrades, upgrades
 
 SHARE = 1e-6  # of the quality, which may be missed

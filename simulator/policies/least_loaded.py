@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.policies.core import Ask, Call, Decision, Drop, FleetView, PoolView, Query, Setting
+from simulator.policies.core import Ask, Decision, Drop, FleetView, PoolView, Query, ask_final
+from simulator.policies.setting import Setting
 from simulator.spec.refs import PoolName
 
 
@@ -17,7 +18,7 @@ def among_or_all(setting: Setting, among: Sequence[str]) -> tuple[str, ...]:
 
 def asks(pools: Sequence[str]) -> dict[str, Ask]:
     """To ask each pool, and take its answer."""
-    return {pool: Ask((Call(pool, final=True),)) for pool in pools}
+    return {pool: ask_final(pool) for pool in pools}
 
 
 def tokens_in_flight(pool: PoolView) -> float:

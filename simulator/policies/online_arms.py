@@ -13,9 +13,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import dger
 
 from simulator.learning.core import Encoder
-from simulator.policies.core import Floats, Setting
+from simulator.policies.setting import Floats, Setting
 
 Bools = NDArray[np.bool_]
 Uniform = Callable[[str, int, int], float]
@@ -23,14 +24,14 @@ Strategy = Literal["linucb", "eps-greedy", "thompson"]
 
 
 class LinearArms:
-    """A ridge regression for each arm: A = ridge I + sum x x', b = sum r x, theta = A^-1 b.
+    """A ridge regression for each arm: A = ridge I + sum x x', theta = A^-1 sum r x.
 
-    The inverses are kept up by Sherman and Morrison's formula, so that an answer costs d^2, not d^3.
+    Recursive least squares: A^-1 is kept up by Sherman and Morrison's formula, theta by the error of what it expected,
+    so that an answer costs d^2, not d^3.
     """
 
     def __init__(self, arms: int, width: int, ridge: float) -> None:
         self.inverse = np.tile(np.eye(width) / ridge, (arms, 1, 1))
-        self.b = np.zeros((arms, width))
         self.theta = np.zeros((arms, width))
 
     def means(self, x: Floats) -> Floats:
@@ -44,11 +45,11 @@ class LinearArms:
 
     def take(self, arm: int, x: Floats, reward: float) -> None:
         """Learn that `arm` gave `reward` at x."""
-        inverse = self.inverse[arm]
+        inverse, theta = self.inverse[arm], self.theta[arm]
         turned = inverse @ x
-        inverse -= np.outer(turned, turned) / (1.0 + x @ turned)
-        self.b[arm] += reward * x
-        self.theta[arm] = inverse @ self.b[arm]
+        scale = 1.0 / (1.0 + float(x.dot(turned)))
+        theta += (reward - float(theta.dot(x))) * scale * turned
+        dger(-scale, turned, turned, a=inverse.T, overwrite_a=True)  # in place, in one pass over the matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,9 @@ class Rule:
         if self.strategy == "linucb":
             return arms.means(x) + self.alpha * arms.widths(x)
         if self.strategy == "thompson":
-            return arms.means(x) + self.sigma * arms.widths(x) * _normals(uniform, query, len(arms.b))
+            return arms.means(x) + self.sigma * arms.widths(x) * _normals(uniform, query, len(arms.theta))
         if uniform("explore", query, 0) < max(self.least, self.epsilon * self.decay**decided):
-            return np.array([uniform("arm", query, arm) for arm in range(len(arms.b))])
+            return np.array([uniform("arm", query, arm) for arm in range(len(arms.theta))])
         return arms.means(x)
 
 

@@ -12,22 +12,10 @@ from simulator.learning.clusters import Cluster
 from simulator.learning.core import EncoderPart
 from simulator.learning.features import Joined, Task, Usual
 from simulator.learning.text import Complexity
-from simulator.policies.core import (
-    Ask,
-    Call,
-    Decision,
-    Drop,
-    Feedback,
-    FleetView,
-    Floats,
-    Needs,
-    Policy,
-    Query,
-    RouterCost,
-    Setting,
-)
+from simulator.policies.core import Decision, Drop, Feedback, FleetView, Policy, Query, ask_final
 from simulator.policies.online_arms import Bools, LinearArms, Presence, Rule, Strategy, Uniform, features
 from simulator.policies.online_rewards import Per, Reward, energy_reward, priced_reward
+from simulator.policies.setting import Floats, Needs, RouterCost, Setting
 from simulator.spec.refs import PoolName
 
 RIDGE: dict[Strategy, float] = {"linucb": 0.05, "eps-greedy": 0.25, "thompson": 0.25**2 / 2.0}
@@ -139,7 +127,7 @@ class Bandit:
         self.uniform = uniform
         self.presence = presence
         self.limit_s = limit_s
-        self.asks = [Ask((Call(pool, final=True),)) for pool in pools]
+        self.asks = [ask_final(pool) for pool in pools]
         self.number = {pool: arm for arm, pool in enumerate(pools)}
         self.chosen: dict[int, int] = {}  # a question asked again gets the same answer, whatever was learned meanwhile
         self.heard = np.zeros(len(pools))

@@ -6,27 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from simulator.learning.core import EncoderPart, EstimatorPart
 from simulator.learning.features import Usual
 from simulator.learning.neighbours import Knn
-from simulator.policies.choice import Currency, expected_cost, relative
-from simulator.policies.core import (
-    Ask,
-    Call,
-    Decision,
-    Drop,
-    Feedback,
-    FleetView,
-    Floats,
-    Needs,
-    Policy,
-    Query,
-    RouterCost,
-    Setting,
-)
+from simulator.policies.choice import Currency, expected_cost, expected_quality, measured_cost, relative
+from simulator.policies.core import Decision, Drop, Feedback, FleetView, Policy, Query, ask_final
 from simulator.policies.online_arms import LinearArms, features
+from simulator.policies.setting import Floats, Needs, RouterCost, Setting
 
 STEEPEST = 30.0  # e to more than this is as bad as anything
 
@@ -35,32 +21,31 @@ class Corrected:
     """Expected quality: an estimate made before the run, plus a linear model of its error, learned as answers come."""
 
     def __init__(self, setting: Setting, prior: Floats, x: Floats, ridge: float) -> None:
-        self.prior = prior
+        self.prior: list[list[float]] = prior.tolist()
         self.x = x
         self.arms = LinearArms(prior.shape[1], x.shape[1], ridge)
         self.number = {pool: arm for arm, pool in enumerate(setting.pools)}
 
-    def quality(self, query: int) -> Floats:
-        """Of each pool's answer, (pools,)."""
-        expected: Floats = self.prior[query] + self.arms.means(self.x[query])
-        return expected
+    def quality(self, query: int) -> list[float]:
+        """Of each pool's answer."""
+        errors = self.arms.means(self.x[query]).tolist()
+        return [prior + error for prior, error in zip(self.prior[query], errors, strict=True)]
 
-    def doubt(self, query: int) -> Floats:
+    def doubt(self, query: int) -> list[float]:
         """sqrt(x' A^-1 x) of each pool."""
-        return self.arms.widths(self.x[query])
+        return self.arms.widths(self.x[query]).tolist()  # type: ignore[no-any-return]
 
     def learn(self, feedback: Feedback) -> None:
         """By how much the estimate was wrong."""
         arm = self.number.get(feedback.pool)
         if arm is not None and not math.isnan(feedback.score):
             query = feedback.query
-            self.arms.take(arm, self.x[query], feedback.score - float(self.prior[query, arm]))
+            self.arms.take(arm, self.x[query], feedback.score - self.prior[query][arm])
 
 
 def corrected(setting: Setting, quality: EstimatorPart, context: EncoderPart, ridge: float) -> Corrected:
     """The estimate of every query, not yet corrected; 0 where a class has no table."""
-    prior = np.nan_to_num(setting.asked.quality(quality))
-    return Corrected(setting, prior, features(setting, context), ridge)
+    return Corrected(setting, expected_quality(setting, quality), features(setting, context), ridge)
 
 
 @dataclass(frozen=True)
@@ -103,9 +88,9 @@ class Mixes:
         self.rule = rule
         self.pools = pools
         self.known = known
-        self.cost = cost / (rule.quality_weight + 1.0)
+        self.cost: list[list[float]] = (cost / (rule.quality_weight + 1.0)).tolist()
         self.share = rule.quality_weight / (rule.quality_weight + 1.0)
-        self.asks = [Ask((Call(pool, final=True),)) for pool in pools]
+        self.asks = [ask_final(pool) for pool in pools]
         self.chosen: dict[int, int] = {}
 
     def decide(self, query: Query, view: FleetView) -> Decision:
@@ -114,12 +99,18 @@ class Mixes:
             return Drop(query.failure)
         arm = self.chosen.get(query.id)
         if arm is None:
-            rule, row = self.rule, query.id
-            worth = self.share * self.known.quality(row) - self.cost[row] + rule.alpha * self.known.doubt(row)
-            waits = [view.pools[pool].predicted_ttft_s(query.prompt_tok) for pool in self.pools]
-            crowded = [math.exp(min(rule.gamma * (wait_s - rule.patience_s), STEEPEST)) for wait_s in waits]
-            arm = self.chosen[row] = int((worth - rule.beta * np.array(crowded)).argmax())
+            scores = self._scores(query, view)
+            arm = self.chosen[query.id] = scores.index(max(scores))
         return self.asks[arm]
+
+    def _scores(self, query: Query, view: FleetView) -> list[float]:
+        rule, row, scores = self.rule, query.id, []
+        known = zip(self.pools, self.known.quality(row), self.cost[row], self.known.doubt(row), strict=True)
+        for pool, quality, cost, doubt in known:
+            late_s = view.pools[pool].predicted_ttft_s(query.prompt_tok) - rule.patience_s
+            crowded = math.exp(min(rule.gamma * late_s, STEEPEST))
+            scores.append(self.share * quality - cost + rule.alpha * doubt - rule.beta * crowded)
+        return scores
 
     def learn(self, feedback: Feedback) -> None:
         """Correct the prediction of quality."""
@@ -161,7 +152,7 @@ class Pilot:
         """The learner of one replication, with nothing spent."""
         train = setting.train
         assert train is not None
-        cost = {"usd": train.usd, "energy": train.energy_j, "time": train.time_s}[self.currency].mean(axis=0)
+        cost = measured_cost(train, self.currency, setting.pools).mean(axis=0)
         value = train.score.mean(axis=0)[cost > 0.0] / cost[cost > 0.0]
         value = value[value > 0.0]
         bounds = (float(value.min()), float(value.max())) if len(value) else (1.0, 1.0)
@@ -177,9 +168,9 @@ class Paces:
     ) -> None:
         self.rule = rule
         self.known = known
-        self.cost = cost
+        self.cost: list[list[float]] = cost.tolist()
         self.least, self.most = bounds
-        self.asks = [Ask((Call(pool, final=True),)) for pool in setting.pools]
+        self.asks = [ask_final(pool) for pool in setting.pools]
         self.chosen: dict[int, int] = {}
         self.budget = self.spent = 0.0
 
@@ -193,19 +184,17 @@ class Paces:
                 self.budget += self.rule.window * self.rule.budget_per_query - self.spent
                 self.spent = 0.0
             arm = self.chosen[query.id] = self._pick(query.id)
-            self.spent += float(self.cost[query.id, arm])
+            self.spent += self.cost[query.id][arm]
         return self.asks[arm]
 
     def _pick(self, row: int) -> int:
-        quality, cost = self.known.quality(row) + self.rule.alpha * self.known.doubt(row), self.cost[row]
+        cost = self.cost[row]
+        known = zip(self.known.quality(row), self.known.doubt(row), strict=True)
+        quality = [expected + self.rule.alpha * doubt for expected, doubt in known]
         spent = min(max(self.spent / self.budget, 0.0), 1.0) if self.budget > 0.0 else 1.0
-        asked = (
-            (self.most * math.e / self.least) ** spent * self.least / math.e
-        )  # quality that a unit of cost must bring
-        allowed = cost * asked <= quality
-        if not allowed.any():
-            return int(cost.argmin())
-        return int(np.where(allowed, quality, -np.inf).argmax())
+        asked = (self.most * math.e / self.least) ** spent * self.least / math.e  # quality for a unit of cost
+        allowed = [arm for arm in range(len(cost)) if cost[arm] * asked <= quality[arm]]
+        return max(allowed, key=quality.__getitem__) if allowed else cost.index(min(cost))
 
     def learn(self, feedback: Feedback) -> None:
         """Correct the prediction of quality, and what was spent."""
@@ -213,4 +202,4 @@ class Paces:
         arm = self.known.number.get(feedback.pool)
         heard = {"usd": feedback.usd, "energy": feedback.energy_j, "time": math.nan}[self.rule.currency]
         if arm is not None and not math.isnan(heard):
-            self.spent += heard - float(self.cost[feedback.query, arm])
+            self.spent += heard - self.cost[feedback.query][arm]

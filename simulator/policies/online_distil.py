@@ -8,23 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from simulator.policies.core import (
-    Answer,
-    Ask,
-    Call,
-    Decision,
-    Drop,
-    Feedback,
-    Finish,
-    FleetView,
-    Needs,
-    Policy,
-    Query,
-    RouterCost,
-    Setting,
-)
+from simulator.policies.core import Answer, Ask, Call, Decision, Drop, Feedback, Finish, FleetView, Policy, Query
 from simulator.policies.online_arms import LinearArms
 from simulator.policies.online_hil import Scale, probability
+from simulator.policies.setting import Needs, RouterCost, Setting
 from simulator.spec.refs import PoolName
 
 

@@ -8,21 +8,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from simulator.policies.core import (
-    Answer,
-    Ask,
-    Call,
-    Decision,
-    Drop,
-    Feedback,
-    Finish,
-    FleetView,
-    Needs,
-    Policy,
-    Query,
-    RouterCost,
-    Setting,
-)
+from simulator.policies.core import Answer, Ask, Call, Decision, Drop, Feedback, Finish, FleetView, Policy, Query
+from simulator.policies.setting import Needs, RouterCost, Setting
 from simulator.spec.refs import PoolName
 
 Scale = Literal["probability", "log-probability"]

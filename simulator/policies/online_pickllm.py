@@ -8,21 +8,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from simulator.policies.core import (
-    Ask,
-    Call,
-    Decision,
-    Feedback,
-    FleetView,
-    Floats,
-    Needs,
-    Policy,
-    Query,
-    RouterCost,
-    Setting,
-    failed_or,
-)
+from simulator.policies.core import Decision, Feedback, FleetView, Policy, Query, ask_final, failed_or
 from simulator.policies.online_rewards import Reward, priced_reward
+from simulator.policies.setting import Floats, Needs, RouterCost, Setting
 
 
 @dataclass(frozen=True)
@@ -65,7 +53,7 @@ class Picks:
         self.uniform = setting.uniform
         self.reward = reward
         self.number = {pool: arm for arm, pool in enumerate(setting.pools)}
-        self.asks = [Ask((Call(pool, final=True),)) for pool in setting.pools]
+        self.asks = [ask_final(pool) for pool in setting.pools]
         self.values: Floats = np.zeros(len(setting.pools))
         self.shares: Floats = np.full(len(setting.pools), 1.0 / len(setting.pools))
         self.chosen: dict[int, int] = {}

@@ -9,7 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from simulator.policies.core import Feedback, Setting, Train
+from simulator.policies.core import Feedback
+from simulator.policies.setting import Setting, Train
 
 Reward = Callable[[Feedback], float]
 Per = Literal["per-token", "per-query"]

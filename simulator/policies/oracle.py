@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.policies.choice import Currency, relative
-from simulator.policies.core import Ask, Call, Decision, FleetView, Needs, Query, Setting, failed_or
+from simulator.policies.core import Ask, Decision, FleetView, Query, ask_final, failed_or
+from simulator.policies.setting import Needs, Setting
 from simulator.spec.base import NonNegative
 
 
@@ -32,9 +33,7 @@ class Oracle:
         """The oracle of one replication, with the truth."""
         assert setting.paid is not None
         cost = relative(np.nan_to_num(setting.paid(self.currency)))
-        return Knows(
-            setting, tuple(Ask((Call(pool, final=True),)) for pool in setting.pools), cost.tolist(), self.price
-        )
+        return Knows(setting, tuple(ask_final(pool) for pool in setting.pools), cost.tolist(), self.price)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.policies.choice import Choice, Routed, routed
-from simulator.policies.core import Floats, Setting
+from simulator.policies.setting import Floats, Setting
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulator.policies.core import Ask, Call, Decision, FleetView, Query, Setting, failed_or
+from simulator.policies.core import Ask, Decision, FleetView, Query, ask_final, failed_or
+from simulator.policies.setting import Setting
 from simulator.spec.refs import PoolName
 
 
@@ -29,7 +30,7 @@ class RandomShare:
         for pool in setting.pools:  # in the fleet's order: the file's order of shares changes nothing
             if self.share.get(pool, 0.0) > 0.0:
                 below += self.share[pool] / total
-                edges.append((below, Ask((Call(pool, final=True),))))
+                edges.append((below, ask_final(pool)))
         return Drawn(setting, tuple(edges))
 
 

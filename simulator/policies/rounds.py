@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from simulator.physics.rounds import Rounds, hybrid, speculative
 from simulator.physics.step import StepModel
-from simulator.policies.core import Ask, Call, Decision, FleetView, Query, failed_or
+from simulator.policies.core import Decision, FleetView, Query, ask_final, failed_or
 from simulator.spec.refs import PoolName
 
 
@@ -76,7 +76,7 @@ class Speculative:
 
     def decide(self, query: Query, view: FleetView) -> Decision:
         """Ask the target, once."""
-        return failed_or(query, Ask((Call(self.target, final=True),)))
+        return failed_or(query, ask_final(self.target))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class HybridTokens:
 
     def decide(self, query: Query, view: FleetView) -> Decision:
         """Ask the small one, once."""
-        return failed_or(query, Ask((Call(self.small, final=True),)))
+        return failed_or(query, ask_final(self.small))
 
 
 def _check(one: str, other: str, **shares: float) -> None:

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from simulator.policies.choice import Choice, Currency, call_price, measured_cost, routed
-from simulator.policies.core import Floats, Needs, Policy, Setting
+from simulator.policies.core import Policy
+from simulator.policies.setting import Floats, Needs, Setting
 from simulator.policies.upgrades import upgrades
 from simulator.spec.base import NonNegative
 

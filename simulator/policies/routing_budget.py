@@ -25,8 +25,9 @@ from simulator.policies.choice import (
     routed,
     train_cost,
 )
-from simulator.policies.core import FleetView, Floats, Needs, Policy, RouterCost, Setting
+from simulator.policies.core import FleetView, Policy
 from simulator.policies.knapsack import best_within
+from simulator.policies.setting import Floats, Needs, RouterCost, Setting
 from simulator.policies.upgrades import Upgrades, at_price, upgrades
 from simulator.policies.windows import windowed
 from simulator.spec.base import Count, NonNegative, Positive, Share

@@ -17,7 +17,8 @@ from simulator.learning.neighbours import Knn
 from simulator.learning.ratings import Elo
 from simulator.learning.regression import Linear, Mlp, Svm
 from simulator.policies.choice import Currency, best, by_utility, expected_cost, expected_quality, relative, routed
-from simulator.policies.core import Floats, Needs, Policy, RouterCost, Setting
+from simulator.policies.core import Policy
+from simulator.policies.setting import Floats, Needs, RouterCost, Setting
 from simulator.spec.base import Count, NonNegative
 from simulator.spec.refs import PoolName
 

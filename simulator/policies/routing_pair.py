@@ -14,8 +14,9 @@ from simulator.learning.gap import gap_labels
 from simulator.learning.ratings import BradleyTerrySimilarity
 from simulator.learning.regression import Linear
 from simulator.policies.choice import Routed
-from simulator.policies.core import Floats, Needs, Policy, RouterCost, Setting
+from simulator.policies.core import Policy
 from simulator.policies.pair import are_strong, bradley_terry, check_pair, cut_at_share, pair
+from simulator.policies.setting import Floats, Needs, RouterCost, Setting
 from simulator.spec.refs import PoolName
 
 

@@ -10,22 +10,8 @@ import numpy as np
 from simulator.learning.core import EstimatorPart
 from simulator.learning.regression import Linear
 from simulator.policies.choice import Currency, expected_quality, priced
-from simulator.policies.core import (
-    Answer,
-    Ask,
-    Call,
-    Decision,
-    Drop,
-    Finish,
-    FleetView,
-    Floats,
-    Needs,
-    Policy,
-    Query,
-    RouterCost,
-    Setting,
-    Wait,
-)
+from simulator.policies.core import Answer, Ask, Call, Decision, Drop, Finish, FleetView, Policy, Query, Wait
+from simulator.policies.setting import Floats, Needs, RouterCost, Setting
 from simulator.spec.base import Count, NonNegative, Share
 from simulator.spec.refs import PoolName
 

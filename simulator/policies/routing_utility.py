@@ -8,7 +8,8 @@ from typing import ClassVar
 from simulator.learning.core import EstimatorPart
 from simulator.learning.neighbours import Knn
 from simulator.policies.choice import Currency, best, expected_cost, relative, routed
-from simulator.policies.core import Needs, Policy, RouterCost, Setting
+from simulator.policies.core import Policy
+from simulator.policies.setting import Needs, RouterCost, Setting
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, ConfigDict, ValidationInfo, WithJsonSchema
 
-from simulator.policies.core import Decision, Feedback, FleetView, Learner, Policy, PolicyPart, Query, Setting, prepared
+from simulator.policies.core import Decision, Feedback, FleetView, Learner, Policy, Query
+from simulator.policies.setting import PolicyPart, Setting, prepared
 from simulator.spec.parts import POLICIES
 from simulator.spec.refs import Names
 

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import mul
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from simulator.policies.core import Answer, Floats, Query, Setting, Train
+from simulator.policies.core import Answer, Query
+from simulator.policies.setting import Floats, Setting, Train
 
 LEAST, MOST = 1e-9, 1 - 1e-9
 
@@ -94,7 +96,7 @@ class Logistic:
 
     def at(self, features: Sequence[float]) -> float:
         """Of one answer."""
-        z = self.bias + sum(w * x for w, x in zip(self.weights, features, strict=True))
+        z = self.bias + sum(map(mul, self.weights, features))
         return 1 / (1 + math.exp(-z)) if z > -700 else 0.0
 
     def over(self, features: Floats) -> Floats:

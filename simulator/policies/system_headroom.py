@@ -8,18 +8,10 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from simulator.learning.core import EstimatorPart
-from simulator.policies.core import (
-    Ask,
-    Decision,
-    Drop,
-    FleetView,
-    Policy,
-    PoolView,
-    Query,
-    RouterCost,
-    Setting,
-)
+from simulator.policies.choice import expected_quality
+from simulator.policies.core import Ask, Decision, Drop, FleetView, Policy, PoolView, Query
 from simulator.policies.least_loaded import among_or_all, asks
+from simulator.policies.setting import RouterCost, Setting
 from simulator.spec.refs import PoolName
 
 
@@ -71,7 +63,7 @@ class Headroom:
         price = np.array([prices[pool] for pool in pools])
         dislike = np.broadcast_to(price, (1, len(pools)))
         if self.quality is not None:
-            dislike = -np.nan_to_num(setting.asked.quality(self.quality))[:, columns]
+            dislike = -expected_quality(setting, self.quality)[:, columns]
         order = np.lexsort((np.broadcast_to(price, dislike.shape), dislike), axis=1)
         return HasHeadroom(pools, asks(pools), Objectives(self.ttft_s, self.tpot_s), order.tolist())
 

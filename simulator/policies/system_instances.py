@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
@@ -12,44 +11,14 @@ import numpy as np
 
 from simulator.learning.core import EstimatorPart
 from simulator.learning.neighbours import Knn
-from simulator.policies.choice import Currency, expected_cost, relative
-from simulator.policies.core import (
-    Ask,
-    Call,
-    Decision,
-    Drop,
-    FleetView,
-    Needs,
-    Policy,
-    PoolView,
-    Query,
-    Reported,
-    RouterCost,
-    Setting,
-)
+from simulator.policies.choice import Currency, expected_cost, expected_quality, relative
+from simulator.policies.core import Decision, Drop, FleetView, Policy, PoolView, Query, ask_final
 from simulator.policies.least_loaded import among_or_all
+from simulator.policies.setting import Needs, RouterCost, Setting
 from simulator.policies.system_headroom import Objectives
 from simulator.spec.refs import PoolName
 
 SCORERS = ("queue", "kv", "prefix")
-
-
-class Instance(NamedTuple):
-    """One engine of a pool, and the tokens outstanding there; `replica` is -1 where the pool has one only."""
-
-    pool: int
-    replica: int
-    outstanding_tok: float
-
-
-def instances(pools: Sequence[str], query: Query, view: FleetView) -> list[Instance]:
-    """Every engine of the pools that have not been asked."""
-    found = []
-    for number, name in enumerate(pools):
-        if name not in query.asked:
-            loads = view.pools[name].outstanding_tok_by_replica
-            found += [Instance(number, i if len(loads) > 1 else -1, load) for i, load in enumerate(loads)]
-    return found
 
 
 @dataclass(frozen=True)
@@ -85,24 +54,21 @@ class RouteBalance:
         output_tok = asked.output_tok(self.quality)
         cost = expected_cost(setting, self.quality, self.currency)
         alone_s = asked.time_s(output_tok)
-        worth = self.quality_weight * np.nan_to_num(asked.quality(self.quality)) - self.cost_weight * relative(cost)
+        worth = self.quality_weight * expected_quality(setting, self.quality) - self.cost_weight * relative(cost)
         first_s = asked.time_s(np.ones_like(output_tok))
         affordable = cost <= (math.inf if self.budget is None else self.budget)
-        columns = (matrix.tolist() for matrix in (worth, first_s, output_tok, affordable))
-        predicted = [
-            [Predicted(*of_pool) for of_pool in zip(*rows, strict=True)] for rows in zip(*columns, strict=True)
-        ]
         per_s = self.latency_weight / float(alone_s.mean(axis=0).max())
-        return Balances(setting.pools, predicted, per_s, Objectives(self.ttft_s, self.tpot_s))
+        told = Predicted(worth.tolist(), first_s.tolist(), output_tok.tolist(), affordable.tolist())
+        return Balances(setting.pools, told, per_s, Objectives(self.ttft_s, self.tpot_s))
 
 
 class Predicted(NamedTuple):
-    """What was predicted of a query's call at a pool before the run: `worth` is all of its score but latency."""
+    """What was predicted of each query's call at each pool before the run: `worth` is all of its score but latency."""
 
-    worth: float
-    first_s: float
-    output_tok: float
-    is_affordable: bool
+    worth: list[list[float]]
+    first_s: list[list[float]]
+    output_tok: list[list[float]]
+    is_affordable: list[list[bool]]
 
 
 @dataclass(frozen=True)
@@ -110,28 +76,29 @@ class Balances:
     """`RouteBalance` with what was predicted, (queries, pools); `per_s` is what a second costs."""
 
     pools: tuple[str, ...]
-    predicted: list[list[Predicted]]
+    predicted: Predicted
     per_s: float
     objectives: Objectives
 
     def decide(self, query: Query, view: FleetView) -> Decision:
         """Ask the best instance of the pools not asked yet; of all these where none passes the filters."""
-        best, choice, best_passes = -math.inf, Call(""), False
-        for name, predicted in zip(self.pools, self.predicted[query.id], strict=True):
+        best, choice, best_passes = -math.inf, ("", -1), False
+        told = zip(self.pools, *(matrix[query.id] for matrix in self.predicted), strict=True)
+        for name, worth, first_s, output_tok, is_affordable in told:
             if name in query.asked:
                 continue
             pool = view.pools[name]
             ttft_s, tpot_s = pool.predicted_ttft_s(query.prompt_tok), pool.predicted_tpot_s
-            passes = predicted.is_affordable and self.objectives.are_kept(ttft_s, tpot_s)
+            passes = is_affordable and self.objectives.are_kept(ttft_s, tpot_s)
             if best_passes and not passes:
                 continue
-            wait_s = max(ttft_s - predicted.first_s, 0.0)
-            sure = predicted.worth - self.per_s * (predicted.first_s + tpot_s * predicted.output_tok)
+            wait_s = max(ttft_s - first_s, 0.0)
+            sure = worth - self.per_s * (first_s + tpot_s * output_tok)
             for replica, share in _shares(pool):
                 score = sure - self.per_s * wait_s * share
                 if score > best or passes > best_passes:
-                    best, choice, best_passes = score, Call(name, replica=replica, final=True), passes
-        return Ask((choice,)) if choice.pool else Drop(query.failure)
+                    best, choice, best_passes = score, (name, replica), passes
+        return ask_final(*choice) if choice[0] else Drop(query.failure)
 
 
 def _shares(pool: PoolView) -> list[tuple[int, float]]:
@@ -173,14 +140,24 @@ class Gateway:
         return Gates(self, setting, among_or_all(setting, self.among))
 
 
+class Instance(NamedTuple):
+    """One engine, as a gateway sees it; `replica` is -1 where the pool has one only."""
+
+    pool: str
+    replica: int
+    outstanding_tok: float
+    kv_used_frac: float
+
+
 class Gates:
     """`Gateway` with the prefixes that it has sent."""
 
     def __init__(self, rule: Gateway, setting: Setting, pools: tuple[str, ...]) -> None:
         self.rule = rule
+        self.queue, self.kv, self.hit = (rule.weights.get(name, 0.0) for name in SCORERS)
         self.uniform = setting.uniform
         self.pools = pools
-        self.sent: dict[tuple[int, int], OrderedDict[str, None]] = {}
+        self.sent: dict[tuple[str, int], OrderedDict[str, None]] = {}
         self.decided: dict[tuple[int, int], Decision] = {}
 
     def decide(self, query: Query, view: FleetView) -> Decision:
@@ -191,38 +168,48 @@ class Gates:
         return self.decided[stage]
 
     def _decide(self, query: Query, view: FleetView) -> Decision:
-        found = instances(self.pools, query, view)
-        if not found:
+        among = self._left(query, view)
+        if not among:
             return Drop(query.failure)
-        reports = {pool: view.pools[self.pools[pool]].reported for pool in {each.pool for each in found}}
-        free = {pool for pool, said in reports.items() if self._is_free(said, view.pools[self.pools[pool]].replicas)}
-        among = [each for each in found if each.pool in free or not free]
-        scores = self._scores(among, query.cls.prefix, reports)
-        best = max(scores)
-        equals = [each for each, score in zip(among, scores, strict=True) if score >= best - 1e-12]
-        choice = equals[int(self.uniform("policy", query.id, len(query.asked)) * len(equals))]
+        scores = self._scores(among, query.cls.prefix)
+        best = max(scores) - 1e-12
+        equals = [each for each, score in zip(among, scores, strict=True) if score >= best]
+        pool, replica, *_ = equals[int(self.uniform("policy", query.id, len(query.asked)) * len(equals))]
         if query.cls.prefix is not None:
-            self._remember((choice.pool, choice.replica), query.cls.prefix)
-        return Ask((Call(self.pools[choice.pool], replica=choice.replica, final=True),))
+            self._remember((pool, replica), query.cls.prefix)
+        return ask_final(pool, replica)
 
-    def _is_free(self, said: Reported, replicas: int) -> bool:
-        waiting = said.waiting_calls / replicas
-        return waiting <= self.rule.most_waiting and said.kv_used_frac <= self.rule.most_kv_used
+    def _left(self, query: Query, view: FleetView) -> list[Instance]:
+        """Engines of the pools not asked yet: of those that are not saturated, or of all where all are."""
+        found: list[Instance] = []
+        free: list[Instance] = []
+        for name in self.pools:
+            if name in query.asked:
+                continue
+            pool = view.pools[name]
+            said, loads = pool.reported, pool.outstanding_tok_by_replica
+            used = said.kv_used_frac
+            if len(loads) == 1:
+                engines = [Instance(name, -1, loads[0], used)]
+            else:
+                engines = [Instance(name, i, load, used) for i, load in enumerate(loads)]
+            found += engines
+            if said.waiting_calls / pool.replicas <= self.rule.most_waiting and used <= self.rule.most_kv_used:
+                free += engines
+        return free or found
 
-    def _scores(self, among: list[Instance], prefix: str | None, reports: Mapping[int, Reported]) -> list[float]:
-        queue, kv, hit = (self.rule.weights.get(name, 0.0) for name in SCORERS)
+    def _scores(self, among: list[Instance], prefix: str | None) -> list[float]:
         loads = [each.outstanding_tok for each in among]
-        most, span = max(loads), max(loads) - min(loads)
-        found = []
-        for each in among:
-            score = queue * ((most - each.outstanding_tok) / span if span > 0.0 else 1.0)
-            score += kv * (1.0 - reports[each.pool].kv_used_frac)
-            if prefix is not None and prefix in self.sent.get((each.pool, each.replica), ()):
-                score += hit
-            found.append(score)
-        return found
+        most, least = max(loads), min(loads)
+        scores = []
+        for pool, replica, load, used in among:
+            score = self.queue * ((most - load) / (most - least) if most > least else 1.0) + self.kv * (1.0 - used)
+            if prefix is not None and prefix in self.sent.get((pool, replica), ()):
+                score += self.hit
+            scores.append(score)
+        return scores
 
-    def _remember(self, instance: tuple[int, int], prefix: str) -> None:
+    def _remember(self, instance: tuple[str, int], prefix: str) -> None:
         sent = self.sent.setdefault(instance, OrderedDict())
         sent[prefix] = None
         sent.move_to_end(prefix)

@@ -13,19 +13,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from simulator.policies.core import (
-    Ask,
-    Decision,
-    Drop,
-    Feedback,
-    FleetView,
-    Policy,
-    Query,
-    RouterCost,
-    Setting,
-)
+from simulator.policies.core import Ask, Decision, Drop, Feedback, FleetView, Policy, Query
 from simulator.policies.least_loaded import LeastOf, among_or_all, asks, calls_in_flight
 from simulator.policies.online_arms import Uniform
+from simulator.policies.setting import RouterCost, Setting
 from simulator.spec.refs import PoolName
 
 QUICK = RouterCost(0.001, source="assumed: a look-up")

@@ -7,18 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
-from simulator.policies.core import (
-    Ask,
-    Decision,
-    FleetView,
-    Learner,
-    Policy,
-    PolicyPart,
-    Query,
-    RouterCost,
-    Setting,
-    prepared,
-)
+from simulator.policies.core import Ask, Decision, FleetView, Learner, Policy, Query
+from simulator.policies.setting import PolicyPart, RouterCost, Setting, prepared
 from simulator.policies.system_signals import Move
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from simulator.policies.core import Ask, Call, Decision, FleetView, Query, failed_or
+from simulator.policies.core import Ask, Decision, FleetView, Query, ask_final, failed_or
 from simulator.spec.refs import PoolName
 
 
@@ -23,7 +23,7 @@ class Threshold:
     _asks: tuple[Ask, Ask] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        asks = tuple(Ask((Call(pool, final=True),)) for pool in (self.weak, self.strong))
+        asks = tuple(ask_final(pool) for pool in (self.weak, self.strong))
         object.__setattr__(self, "_asks", asks)
 
     def decide(self, query: Query, view: FleetView) -> Decision:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.policies.choice import Choice, best
-from simulator.policies.core import Floats, Ints
+from simulator.policies.setting import Floats, Ints
 
 NOTHING = 1e-12  # a gain that is rounding
 
@@ -78,7 +78,7 @@ def upgrades(quality: Floats, cost: Floats) -> Upgrades:
         slope = np.full(cost.shape, -np.inf)
         np.divide(better, dearer, out=slope, where=(dearer > 0.0) & (better > NOTHING))
         steepest = slope.max(axis=1)
-        same = np.isclose(slope, steepest[:, None], rtol=1e-9, atol=0.0)
+        same = slope >= steepest[:, None] * (1 - 1e-9)
         to: Choice = np.where(same, cost, -np.inf).argmax(axis=1)  # one move along an edge, not two
         who = np.flatnonzero(steepest > 0.0)
         moves.append((who, to[who], steepest[who], dearer[who, to[who]], better[who, to[who]]))
@@ -103,6 +103,6 @@ def at_price(quality: Floats, cost: Floats, price: float) -> Choice:
     """Each query by itself at argmax quality - price cost; among equals the cheapest. At inf, the cheapest."""
     if price < np.inf:
         return best(quality - price * cost, cost)
-    cheapest = np.isclose(cost, cost.min(axis=1, keepdims=True), rtol=NOTHING, atol=0.0)
+    cheapest = cost <= cost.min(axis=1, keepdims=True) * (1 + NOTHING)
     choice: Choice = np.where(cheapest, quality, -np.inf).argmax(axis=1)
     return choice

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from simulator.policies.core import Ask, Call, Decision, Drop, FleetView, Query, Setting, Wait
+from simulator.policies.core import Ask, Decision, Drop, FleetView, Query, Wait, ask_final
+from simulator.policies.setting import Setting
 
 Assign = Callable[[Sequence[int], FleetView], Sequence[int]]
 """Which pool each of these queries is asked of, by index; -1: it waits for the next window."""
@@ -54,4 +55,4 @@ class Windowed:
 
 def windowed(setting: Setting, window_s: float, assign: Assign) -> Windowed:
     """The policy that asks what `assign` says, window by window."""
-    return Windowed(tuple(Ask((Call(pool, final=True),)) for pool in setting.pools), window_s, assign)
+    return Windowed(tuple(ask_final(pool) for pool in setting.pools), window_s, assign)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from simulator.engine import asks
 from simulator.engine.asks import PolicyError
@@ -48,7 +49,8 @@ class Replayed:
 
 def replay(system: System, replication: int = 0) -> Replayed:
     """Lead the scenario's policy through the queries of one replication. PolicyError where it breaks a promise."""
-    return _Replay(system, replication).run()
+    with threadpool_limits(1):  # as in a run
+        return _Replay(system, replication).run()
 
 
 class _Replay:

@@ -9,8 +9,8 @@ import numpy as np
 
 from simulator.engine.build import System, build
 from simulator.engine.build.policies import policy
-from simulator.policies.core import held
 from simulator.policies.rounds import Together
+from simulator.policies.setting import held
 from simulator.spec.errors import SpecError
 from simulator.spec.load import Scenario, load
 from simulator.spec.merge import Override

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from simulator.engine.build import System
 from simulator.engine.build.built import Host
@@ -69,8 +70,9 @@ def run(system: System, progress: Progress | None = None) -> Result:
 def _replicate(system: System, number: int, progress: Progress | None) -> tuple[dict[str, pd.DataFrame], Window]:
     """One replication's tables, and the part of it that is measured."""
     world = system.world(number)
-    one = Replication(system.plan, world, uniform(system.scenario.spec.seed, number))
-    logs = one.run(None if progress is None else lambda came: progress(number, came))
+    with threadpool_limits(1):  # no bit of what a policy reckons depends on the cores, and its matrices are small
+        one = Replication(system.plan, world, uniform(system.scenario.spec.seed, number))
+        logs = one.run(None if progress is None else lambda came: progress(number, came))
     end_s = one.end_s
     del one  # its lists are as large as the tables
     worked = machines(system, logs, end_s)

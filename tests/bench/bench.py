@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import simpy
+from threadpoolctl import threadpool_limits
 
 from simulator import build, load, run
 from simulator.engine.build import System
@@ -176,9 +177,10 @@ def policies(queries: int) -> dict[str, float]:
             spent.append(kind(policy, time.perf_counter() - started))
             return spent[-1]
 
-        started = time.perf_counter()
-        Replication(replace(system.plan, policy=timed), world, uniform(0, 0)).run()
-        found[name] = spent[0].time_s / (time.perf_counter() - started)
+        with threadpool_limits(1):  # as `run` does
+            started = time.perf_counter()
+            Replication(replace(system.plan, policy=timed), world, uniform(0, 0)).run()
+            found[name] = spent[0].time_s / (time.perf_counter() - started)
     return found
 
 

@@ -11,17 +11,8 @@ import numpy as np
 
 from simulator.learning.core import Encoder, Estimator
 from simulator.policies import check
-from simulator.policies.core import (
-    Answer,
-    ClassFacts,
-    Feedback,
-    Finish,
-    Floats,
-    Ints,
-    Query,
-    Reported,
-    Setting,
-)
+from simulator.policies.core import Answer, ClassFacts, Feedback, Finish, Query, Reported
+from simulator.policies.setting import Floats, Ints, Setting
 
 
 def uniform(stream: str, query: int, attempt: int) -> float:

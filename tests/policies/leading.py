@@ -9,21 +9,8 @@ from typing import Any
 import numpy as np
 
 from simulator.policies import check
-from simulator.policies.core import (
-    Answer,
-    Ask,
-    ClassFacts,
-    Decision,
-    Failed,
-    Finish,
-    FleetView,
-    Policy,
-    Query,
-    Setting,
-    Train,
-    Wait,
-    prepared,
-)
+from simulator.policies.core import Answer, Ask, ClassFacts, Decision, Failed, Finish, FleetView, Policy, Query, Wait
+from simulator.policies.setting import Setting, Train, prepared
 
 POOLS = ("small", "middle", "large")
 FAILS = "fails"

@@ -22,7 +22,8 @@ from examples_routing import ROUTING
 from pydantic import TypeAdapter
 
 from simulator import build, load, run
-from simulator.policies.core import Policy, PolicyPart, Prepared
+from simulator.policies.core import Policy
+from simulator.policies.setting import PolicyPart, Prepared
 from simulator.records.result import Result
 
 Scenario = dict[str, Any]

@@ -14,8 +14,9 @@ from policy_world import POOLS, SKILL, SOURCES, rows, scenario, simulated, write
 from scipy.stats import betabinom
 from told_world import View, matrix, query, setting
 
-from simulator.policies.core import Answer, Ask, Drop, Failed, Finish, Wait, needs_of
+from simulator.policies.core import Answer, Ask, Drop, Failed, Finish, Wait
 from simulator.policies.routing_samples import BestRoute, best_of
+from simulator.policies.setting import needs_of
 
 
 @given(st.floats(0.01, 0.99), st.integers(1, 8), st.floats(0.01, 0.99))

@@ -12,7 +12,8 @@ from leading import FAILS, POOLS, lead, query, said, train
 from policy_world import made, scenario, simulated
 
 from simulator.policies import check
-from simulator.policies.core import Answer, Feedback, Learner, needs_of, prepared
+from simulator.policies.core import Answer, Feedback, Learner
+from simulator.policies.setting import needs_of, prepared
 from simulator.policies.turns import Turn
 from simulator.spec.errors import SpecError
 

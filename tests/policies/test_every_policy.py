@@ -12,8 +12,9 @@ from policy_world import EXAMPLES, POOLS, made, rows, scenario, simulated, write
 
 from simulator import check_policy
 from simulator.policies.check import setting
-from simulator.policies.core import Learner, held, needs_of, prepared
+from simulator.policies.core import Learner
 from simulator.policies.rounds import Together
+from simulator.policies.setting import held, needs_of, prepared
 from simulator.spec.parts import POLICIES
 
 ALL = [(name, example) for name, several in EXAMPLES.items() for example in several]

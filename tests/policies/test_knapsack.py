@@ -10,8 +10,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_matrix, kron, vstack
 from told_world import totals, worlds
 
-from simulator.policies.core import Floats
 from simulator.policies.knapsack import best_within
+from simulator.policies.setting import Floats
 
 
 def chosen(quality: Floats, cost: Floats, budget: float) -> tuple[float, float]:

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from policy_world import POOLS, made
 
-from simulator.policies.core import Drop, Floats, prepared
+from simulator.policies.core import Drop
 from simulator.policies.online_arms import LinearArms, Rule
 from simulator.policies.online_rewards import EnergyReward, PricedReward
+from simulator.policies.setting import Floats, prepared
 
 VIEW = fleet(*(Pool(pool) for pool in POOLS))
 REWARD = np.array([[0.9, 0.3, 0.2], [0.2, 0.8, 0.4], [0.3, 0.1, 0.7]])  # (tasks, pools): one best pool a task

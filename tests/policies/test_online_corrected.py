@@ -11,7 +11,7 @@ import pytest
 from hands import Pool, Told, asked_pool, fleet, heard, query, setting
 from policy_world import POOLS, made
 
-from simulator.policies.core import Floats, Setting, prepared
+from simulator.policies.setting import Floats, Setting, prepared
 
 IDLE = fleet(*(Pool(pool, ttft_s=0.0) for pool in POOLS))
 

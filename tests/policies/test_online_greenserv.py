@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator.policies.core import Floats, Ints
 from simulator.policies.online_arms import LinearArms, Rule
 from simulator.policies.online_bandits import RIDGE
+from simulator.policies.setting import Floats, Ints
 
 PUBLISHED = {"random": 607.3, "eps-greedy": 457.7, "linucb": 458.6}  # X1 and X2: final regret, lambda 0.5, 5 runs
 

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from policy_world import POOLS, made
 
-from simulator.policies.core import Answer, Ask, Failed, Finish, Floats, prepared
+from simulator.policies.core import Answer, Ask, Failed, Finish
 from simulator.policies.online_hil import Thresholds
+from simulator.policies.setting import Floats, prepared
 
 VIEW = fleet(*(Pool(pool) for pool in POOLS))
 HIL = {"use": "hil-f", "small": "small", "large": "large", "beta": 0.3}

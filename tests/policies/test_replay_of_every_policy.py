@@ -10,8 +10,8 @@ import pytest
 from policy_world import EXAMPLES, made, scenario, write_yaml
 
 from simulator import build, load, run
-from simulator.policies.core import held
 from simulator.policies.rounds import Together
+from simulator.policies.setting import held
 from simulator.replaying import replay
 
 ALL = [(name, example) for name, examples in EXAMPLES.items() for example in examples]

@@ -11,10 +11,11 @@ import pytest
 from policy_world import ITEMS, POOLS, TASKS, made, rows, scenario, simulated
 from told_world import View, asked, matrix, query, setting
 
-from simulator.policies.core import Ask, Drop, Failed, Policy, Wait, prepared
+from simulator.policies.core import Ask, Drop, Failed, Policy, Wait
 from simulator.policies.oracle import Oracle
 from simulator.policies.routing_budget import Seats
 from simulator.policies.routing_learned import FewScores
+from simulator.policies.setting import prepared
 from simulator.policies.windows import windowed
 
 COST = matrix([1.0, 4.0, 10.0])

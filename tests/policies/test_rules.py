@@ -13,8 +13,9 @@ from told_world import Told, View, matrix, query, setting
 
 from simulator import load
 from simulator.policies.always import Always
-from simulator.policies.core import Ask, Decision, Feedback, FleetView, Learner, Query, Wait, prepared
+from simulator.policies.core import Ask, Decision, Feedback, FleetView, Learner, Query, Wait
 from simulator.policies.rules import Rule, Rules, When
+from simulator.policies.setting import prepared
 from simulator.spec.errors import SpecError
 
 TEXTS = ("Print the loop.", "a LOOP: why?", "loops and loopholes", "find the off by one, please")

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from policy_world import POOLS, made
 from pydantic import ValidationError
 
-from simulator.policies.core import Drop, Finish, Reported, prepared
+from simulator.policies.core import Drop, Finish, Reported
+from simulator.policies.setting import prepared
 
 IDLE = [Pool(pool) for pool in POOLS]
 ALIKE = Told(np.zeros(9, dtype=np.int64), ("a",), np.tile([0.5, 0.7, 0.9], (9, 1)), np.tile([1.0, 2.0, 4.0], (9, 1)))

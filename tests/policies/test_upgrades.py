@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from told_world import matrix, totals, worlds
 
-from simulator.policies.core import Floats
+from simulator.policies.setting import Floats
 from simulator.policies.upgrades import at_price, upgrades
 
 

@@ -10,19 +10,8 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from simulator.policies.core import (
-    Ask,
-    ClassFacts,
-    Floats,
-    Ints,
-    Label,
-    Policy,
-    Prepared,
-    Query,
-    Setting,
-    Train,
-    prepared,
-)
+from simulator.policies.core import Ask, ClassFacts, Policy, Query
+from simulator.policies.setting import Floats, Ints, Label, Prepared, Setting, Train, prepared
 
 POOLS = ("small", "middle", "large")
 

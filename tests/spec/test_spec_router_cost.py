@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from simulator.policies.core import Decision, FleetView, PolicyPart, Query, RouterCost
+from simulator.policies.core import Decision, FleetView, Query
+from simulator.policies.setting import PolicyPart, RouterCost
 from simulator.spec.load import Scenario, explain, load
 from simulator.spec.writer import to_yaml
 

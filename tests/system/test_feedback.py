@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from system_world import USD_CALL, USD_IN, USD_OUT, Scenario, chat, items, outcomes, own, scenario, simulated
 
-from simulator.policies.core import Ask, Call, Decision, FleetView, Needs, Policy, Query, Setting, failed_or, tell
+from simulator.policies.core import Ask, Call, Decision, FleetView, Policy, Query, failed_or, tell
 from simulator.policies.core import Feedback as Heard
+from simulator.policies.setting import Needs, Setting
 from simulator.records.result import Result
 from simulator.spec.errors import SpecError
 

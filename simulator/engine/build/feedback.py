@@ -12,7 +12,7 @@ from simulator.engine.build.classes import BuiltClass
 from simulator.engine.build.knowledge import Prices, calls_alone
 from simulator.engine.feedback import FeedbackPlan
 from simulator.engine.job import Job
-from simulator.policies.core import Floats
+from simulator.policies.setting import Floats
 from simulator.spec.load import Scenario
 from simulator.workload.traffic import World
 

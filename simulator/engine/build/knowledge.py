@@ -18,7 +18,7 @@ from simulator.learning.core import Encoder, Encodings, Estimator, Floats, Items
 from simulator.learning.gap import answers_of
 from simulator.physics.alone import alone
 from simulator.physics.price import call_usd
-from simulator.policies.core import Ints, Label, Train
+from simulator.policies.setting import Ints, Label, Train
 from simulator.spec.errors import near
 from simulator.spec.load import Scenario
 from simulator.workload.quality import QualityTable

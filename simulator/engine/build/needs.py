@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from simulator.engine.build.classes import BuiltClass
-from simulator.policies.core import Needs
+from simulator.policies.setting import Needs
 from simulator.spec.load import Scenario
 from simulator.spec.scenario import JudgeSpec
 

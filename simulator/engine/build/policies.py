@@ -13,7 +13,8 @@ from simulator.engine.build.knowledge import AskedOf, Knowledge, Prices, calls_a
 from simulator.engine.build.needs import check_needs
 from simulator.engine.pool import Uniform
 from simulator.learning.core import Encoder, Estimator
-from simulator.policies.core import Floats, Policy, Prepared, Setting, held, needs_of
+from simulator.policies.core import Policy
+from simulator.policies.setting import Floats, Prepared, Setting, held, needs_of
 from simulator.spec.load import Scenario
 from simulator.workload.traffic import World
 

@@ -10,8 +10,8 @@ from simulator.engine.link import paths
 from simulator.engine.pool import PoolPlan
 from simulator.physics.step import StepModel
 from simulator.physics.values import Link
-from simulator.policies.core import held
 from simulator.policies.rounds import Together
+from simulator.policies.setting import held
 from simulator.spec.errors import SpecError
 from simulator.spec.load import Scenario
 
