@@ -1,1 +1,1 @@
-"""Policies: what to do next with a query. One policy a file; `simulator.spec.parts.POLICIES` names them."""
+"""Policies: what to do next with a query. By family; `simulator.spec.parts.POLICIES` names them."""

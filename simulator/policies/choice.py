@@ -110,3 +110,13 @@ def by_utility(setting: Setting, estimator: Estimator, price: float, currency: C
     quality = expected_quality(setting, estimator)
     cost = relative(expected_cost(setting, estimator, currency))
     return routed(setting, best(quality - price * cost, cost))
+
+
+def among_or_all(setting: Setting, among: Sequence[str]) -> tuple[str, ...]:
+    """The pools named, in the fleet's order; all of them where none is."""
+    return tuple(pool for pool in setting.pools if pool in among or not among)
+
+
+def asks(pools: Sequence[str]) -> dict[str, Ask]:
+    """To ask each pool, and take its answer."""
+    return {pool: ask_final(pool) for pool in pools}

@@ -6,19 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.policies.core import Ask, Decision, Drop, FleetView, PoolView, Query, ask_final
+from simulator.policies.choice import among_or_all, asks
+from simulator.policies.core import Ask, Decision, Drop, FleetView, PoolView, Query
 from simulator.policies.setting import Setting
 from simulator.spec.refs import PoolName
-
-
-def among_or_all(setting: Setting, among: Sequence[str]) -> tuple[str, ...]:
-    """The pools named, in the fleet's order; all of them where none is."""
-    return tuple(pool for pool in setting.pools if pool in among or not among)
-
-
-def asks(pools: Sequence[str]) -> dict[str, Ask]:
-    """To ask each pool, and take its answer."""
-    return {pool: ask_final(pool) for pool in pools}
 
 
 def tokens_in_flight(pool: PoolView) -> float:

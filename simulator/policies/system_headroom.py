@@ -8,9 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from simulator.learning.core import EstimatorPart
-from simulator.policies.choice import expected_quality
+from simulator.policies.choice import among_or_all, asks, expected_quality
 from simulator.policies.core import Ask, Decision, Drop, FleetView, Policy, PoolView, Query
-from simulator.policies.least_loaded import among_or_all, asks
 from simulator.policies.setting import RouterCost, Setting
 from simulator.spec.refs import PoolName
 

@@ -11,9 +11,8 @@ import numpy as np
 
 from simulator.learning.core import EstimatorPart
 from simulator.learning.neighbours import Knn
-from simulator.policies.choice import Currency, expected_cost, expected_quality, relative
+from simulator.policies.choice import Currency, among_or_all, expected_cost, expected_quality, relative
 from simulator.policies.core import Decision, Drop, FleetView, Policy, PoolView, Query, ask_final
-from simulator.policies.least_loaded import among_or_all
 from simulator.policies.setting import Needs, RouterCost, Setting
 from simulator.policies.system_headroom import Objectives
 from simulator.spec.refs import PoolName

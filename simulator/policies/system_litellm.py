@@ -13,8 +13,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from simulator.policies.choice import among_or_all, asks
 from simulator.policies.core import Ask, Decision, Drop, Feedback, FleetView, Policy, Query
-from simulator.policies.least_loaded import LeastOf, among_or_all, asks, calls_in_flight
+from simulator.policies.least_loaded import LeastOf, calls_in_flight
 from simulator.policies.online_arms import Uniform
 from simulator.policies.setting import RouterCost, Setting
 from simulator.spec.refs import PoolName
