@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import dger
 
 from simulator.learning.core import Encoder
 from simulator.policies.setting import Floats, Setting
@@ -45,6 +44,8 @@ class LinearArms:
 
     def take(self, arm: int, x: Floats, reward: float) -> None:
         """Learn that `arm` gave `reward` at x."""
+        from scipy.linalg.blas import dger  # not where a scenario is only checked
+
         inverse, theta = self.inverse[arm], self.theta[arm]
         turned = inverse @ x
         scale = 1.0 / (1.0 + float(x.dot(turned)))

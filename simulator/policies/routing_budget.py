@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from simulator.learning.core import Estimator, EstimatorPart
 from simulator.learning.neighbours import Knn
@@ -214,6 +213,8 @@ class Seats:
             return wanted.tolist()  # type: ignore[no-any-return]
         seats = np.repeat(np.arange(len(free)), np.minimum(free, len(queries)))
         seated = list(queries)[: len(seats)]
+        from scipy.optimize import linear_sum_assignment  # not where a scenario is only checked
+
         rows, columns = linear_sum_assignment(self.gain[seated][:, seats], maximize=True)
         chosen = np.full(len(queries), -1)
         chosen[rows] = seats[columns]
