@@ -15,6 +15,7 @@ from simulator.cli.profile import app as profile
 from simulator.cli.run import run
 from simulator.cli.schema import schema
 from simulator.cli.show import show
+from simulator.cli.sweep import sweep
 from simulator.cli.validate import validate
 
 UNEXPECTED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
@@ -26,6 +27,7 @@ app = typer.Typer(
     context_settings={"max_content_width": 100},
 )
 app.command()(run)
+app.command()(sweep)
 app.command()(validate)
 app.command()(show)
 app.command(name="list")(listing)
@@ -55,7 +57,7 @@ def _told(error: Exception, debug: bool) -> int:
     from simulator.records.errors import ResultError
     from simulator.spec.errors import SpecError, one_line
 
-    if isinstance(error, SpecError | ResultError):
+    if isinstance(error, SpecError | ResultError) or type(error).__name__ == "ClusterError":
         print(error, file=sys.stderr)
         return WRONG_INPUT
     if debug:

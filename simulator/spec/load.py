@@ -34,8 +34,8 @@ class Scenario:
         return self.document.spots
 
     def resolved(self) -> dict[str, Any]:
-        """All values, defaults included, as plain data; the same on every machine."""
-        return self.spec.model_dump(mode="json", exclude={"extends"})
+        """All values of a run, defaults included, as plain data; the same on every machine."""
+        return self.spec.model_dump(mode="json", exclude={"extends", "sweep"})
 
     def problem(self, path: str | Keys, text: str) -> Problem:
         """A problem of the value at `path` ("fleet.edge.model"), found later, at its position in the file."""

@@ -22,6 +22,7 @@ from simulator.spec.refs import (
     RegionRef,
     TaskShares,
 )
+from simulator.spec.sweep import SweepSpec
 
 Dispatch = Literal["least-tokens", "shared", "round-robin", "random", "least-calls", "power-of-two", "own"]
 
@@ -104,6 +105,8 @@ class ClassSpec(Spec):
     abandon_s: Positive | None = None
     """A user who has seen no token by then leaves."""
     slo: tuple[SloSpec, ...] = ()
+    sweep: SweepSpec | None = None
+    """What `multillm sweep` varies; a run takes the values above."""
     show: Literal["after-accept", "at-once"] = "after-accept"
     """When tokens are shown: after the policy has accepted the answer, or as they come."""
     bytes_per_tok: Positive = 4.0
@@ -327,3 +330,5 @@ class ScenarioSpec(Spec):
     telemetry: TelemetrySpec = TelemetrySpec()
     grid: dict[PlaceName, GridSpec] = Field(default_factory=dict)
     slo: tuple[SloSpec, ...] = ()
+    sweep: SweepSpec | None = None
+    """What `multillm sweep` varies; a run takes the values above."""

@@ -1,0 +1,108 @@
+"""`sweep`: many runs of one scenario, and the one tidy table that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from simulator.records.sweep import read_failures, tidy
+from simulator.spec.errors import Problem, SpecError
+from simulator.spec.load import load
+from simulator.spec.merge import Override
+from simulator.spec.sweep import SweepSpec
+from simulator.sweeping.execute import Backend, execute
+from simulator.sweeping.plan import Plan, plan
+from simulator.sweeping.work import Done
+
+Told = Callable[[Done, int, int], None]  # a point is over: which, how many are, of how many
+
+
+class SweepFailed(Exception):  # noqa: N818
+    """Some points have no result; the others are kept: the same sweep, run again, tries only those that have none."""
+
+    def __init__(self, failures: Mapping[str, str], folder: Path) -> None:
+        first = next(iter(failures.values()))
+        several = "" if len(failures) == 1 else f" (and {len(failures) - 1} more)"
+        super().__init__(f"{len(failures)} of the points failed: {first}{several}; see {folder}/failed")
+        self.failures = failures
+        self.folder = folder
+
+
+def sweep(
+    source: str | Path,
+    *,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    zip: Mapping[str, Sequence[Any]] | None = None,
+    list: Sequence[Mapping[str, Any]] | None = None,
+    sample: Mapping[str, Any] | None = None,
+    sets: Sequence[str | Override] = (),
+    profiles: Iterable[str | Path] = (),
+    folder: str | Path | None = None,
+    jobs: int | None = None,
+    backend: Backend = "loky",
+    client: Any = None,
+) -> pd.DataFrame:
+    """Run every point of a sweep that has no result yet, on all cores, and give all of them as one tidy table.
+
+    What varies is given here, with dotted keys (`grid={"fleet.edge.replicas": [1, 2, 4]}`), or in the scenario's
+    `sweep`. The table has a row a point and replication: the varied keys, `replication`, `verdict`, and a column a
+    metric, in base units. Results are kept in `folder` (`sweeps/<name>-<hash>`), one folder a point.
+
+    Raises SpecError before anything runs if any point is wrong, SweepFailed after all else has run if some failed.
+    """
+    given = {"grid": grid, "zip": zip, "list": list, "sample": sample}
+    spec = spec_of(source, {key: value for key, value in given.items() if value is not None}, sets, profiles)
+    made = plan(source, spec, sets, profiles, None if folder is None else Path(folder))
+    run_plan(made, jobs, backend, client)
+    failures = failed(made)
+    if failures:
+        raise SweepFailed(failures, made.folder)
+    return tidy(made.folder, made.index)
+
+
+def spec_of(
+    source: str | Path,
+    given: Mapping[str, Any],
+    sets: Sequence[str | Override] = (),
+    profiles: Iterable[str | Path] = (),
+) -> SweepSpec:
+    """What varies: as given, or else as the scenario's `sweep` says. SpecError where neither says anything."""
+    if given:
+        try:
+            return SweepSpec.model_validate(given)
+        except ValidationError as error:
+            raise SpecError([Problem("sweep", "", str(one["msg"])) for one in error.errors()]) from None
+    scenario = load(source, sets, tuple(profiles))
+    if scenario.spec.sweep is None:
+        raise scenario.error("", "varies nothing: give it a 'sweep', or name keys and values with --grid")
+    return scenario.spec.sweep
+
+
+def run_plan(
+    made: Plan,
+    jobs: int | None = None,
+    backend: Backend = "loky",
+    client: Any = None,
+    told: Told | None = None,
+    most_failures: int | None = None,
+) -> None:
+    """Run what is left of a plan, up to `most_failures` failed points. `told` hears of each that is over."""
+    made.index.write(made.folder)
+    left = made.left()
+    failures = 0
+    for over, done in enumerate(execute(left, jobs, backend, client), 1):
+        if told is not None:
+            told(done, over, len(left))
+        failures += bool(done["error"])
+        if most_failures is not None and failures > most_failures:
+            return
+
+
+def failed(made: Plan) -> dict[str, str]:
+    """Errors of this plan's points that have no result."""
+    ours = {job["key"] for job in made.jobs}
+    return {key: error for key, error in read_failures(made.folder).items() if key in ours}
