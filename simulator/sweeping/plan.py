@@ -50,7 +50,7 @@ def plan(
     folder: Path | None = None,
     origin: str = "sweep",
 ) -> Plan:
-    """All points of a sweep, loaded and checked. SpecError with every mistake of every point, or for too many points."""
+    """All points of a sweep, loaded and checked. SpecError with every mistake of every point, or for too many of them."""
     total = count(spec)
     if total > MOST_POINTS:
         raise SpecError([Problem(origin, "", f"{total:,} points: at most {MOST_POINTS:,} are run in one sweep")])
