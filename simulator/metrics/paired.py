@@ -39,7 +39,7 @@ class Difference:
 
 
 def same_world(a: Result, b: Result) -> bool:
-    """Whether the same queries came at the same times in all replications, so that runs may be compared pair by pair."""
+    """Whether the same queries came at the same times in all replications: then runs may be compared pair by pair."""
     one, two = a.tables.queries, b.tables.queries
     if a.summary.replications != b.summary.replications or len(one) != len(two):
         return False

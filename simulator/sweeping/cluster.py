@@ -33,15 +33,15 @@ def cluster(address: str | None, workers: int | None = None) -> Iterator[Any]:
     Raises ClusterError, before anything runs, where nobody answers or where a worker has other versions than we have.
     """
     try:
-        from dask.distributed import Client, LocalCluster
+        from dask import distributed
     except ImportError:
         raise ClusterError("--backend dask needs the extra 'cluster': pip install 'multillm-sim[cluster]'") from None
     local = None
     try:
         local = (
-            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) if address is None else None
+            distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) if address is None else None
         )
-        client = Client(local or address, timeout=10)
+        client = distributed.Client(local or address, timeout=10)
     except (OSError, ValueError) as error:
         raise ClusterError(f"no Dask scheduler answers at {address}: {error}") from None
     try:

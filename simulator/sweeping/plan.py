@@ -50,7 +50,7 @@ def plan(
     folder: Path | None = None,
     origin: str = "sweep",
 ) -> Plan:
-    """All points of a sweep, loaded and checked. SpecError with every mistake of every point, or for too many of them."""
+    """All points of a sweep, loaded and checked. SpecError has the mistakes of all points, or says too many."""
     total = count(spec)
     if total > MOST_POINTS:
         raise SpecError([Problem(origin, "", f"{total:,} points: at most {MOST_POINTS:,} are run in one sweep")])
