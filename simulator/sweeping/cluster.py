@@ -38,9 +38,8 @@ def cluster(address: str | None, workers: int | None = None) -> Iterator[Any]:
         raise ClusterError("--backend dask needs the extra 'cluster': pip install 'multillm-sim[cluster]'") from None
     local = None
     try:
-        local = (
-            distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) if address is None else None
-        )
+        if address is None:
+            local = distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
         client = distributed.Client(local or address, timeout=10)
     except (OSError, ValueError) as error:
         raise ClusterError(f"no Dask scheduler answers at {address}: {error}") from None

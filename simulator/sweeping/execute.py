@@ -25,7 +25,7 @@ def execute(
     told of as failed. With one worker, jobs are done in this process.
     """
     left = list(jobs)
-    for attempt in range(TRIES):
+    for _ in range(TRIES):
         over: set[str] = set()
         try:
             for done in _parallel(left, workers, backend, client):
