@@ -59,7 +59,7 @@ def sweep(
 
     given = {"grid": grid_of(grid)} if grid else {}
     spec = spec_of(scenario, given, sets or (), profiles or ())
-    made = plan(scenario, spec, sets or (), profiles or (), out, "--grid" if grid else f"{scenario}: sweep")
+    made = plan(scenario, spec, sets or (), profiles or (), out, "--grid" if grid else None)
     if fresh:
         made.forget()
     if dry_run:

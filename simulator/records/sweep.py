@@ -19,11 +19,12 @@ from typing import Any
 import pandas as pd
 
 from simulator.records.errors import ResultError
-from simulator.records.files import write_text
+from simulator.records.files import clear_unfinished, write_text
 from simulator.records.result import read_result
 
 KIND = "multillm-sweep"
 POINTS, FAILED, INDEX = "points", "failed", "index"
+ABANDONED_S = 3600.0  # what was begun so long ago, and is not there, was begun by a process that was killed
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,12 @@ class SweepIndex:
 def is_finished(folder: Path, key: str) -> bool:
     """Whether the result of a point is there: it is renamed into place, so it is whole."""
     return (folder / POINTS / key / "manifest.json").is_file()
+
+
+def clear_abandoned(folder: Path) -> None:
+    """Remove what killed processes left half written."""
+    for part in (POINTS, FAILED, INDEX):
+        clear_unfinished(folder / part, ABANDONED_S)
 
 
 def read_indexes(folder: Path) -> list[SweepIndex]:

@@ -37,6 +37,11 @@ class Scenario:
         """All values of a run, defaults included, as plain data; the same on every machine."""
         return self.spec.model_dump(mode="json", exclude={"extends", "sweep"})
 
+    def shown(self) -> dict[str, Any]:
+        """All values of a run, and what a sweep varies, as far as the file says it."""
+        told = self.spec.model_dump(mode="json", include={"sweep"}, exclude_unset=True)
+        return self.resolved() | {key: value for key, value in told.items() if value is not None}
+
     def problem(self, path: str | Keys, text: str) -> Problem:
         """A problem of the value at `path` ("fleet.edge.model"), found later, at its position in the file."""
         keys = self._keys(path) if isinstance(path, str) else path
@@ -111,7 +116,7 @@ def _measured_otherwise(spec: ScenarioSpec, shelf: Library) -> Iterator[tuple[Ke
 
 def explain(scenario: Scenario) -> list[tuple[str, Any, str]]:
     """Dotted key, value and origin of every value of the scenario; `default` where no file says it."""
-    return [(dotted(keys), value, _origin(scenario, keys)) for keys, value in _leaves(scenario.resolved(), ())]
+    return [(dotted(keys), value, _origin(scenario, keys)) for keys, value in _leaves(scenario.shown(), ())]
 
 
 def _leaves(value: Any, keys: Keys) -> Iterable[tuple[Keys, Any]]:

@@ -105,8 +105,6 @@ class ClassSpec(Spec):
     abandon_s: Positive | None = None
     """A user who has seen no token by then leaves."""
     slo: tuple[SloSpec, ...] = ()
-    sweep: SweepSpec | None = None
-    """What `multillm sweep` varies; a run takes the values above."""
     show: Literal["after-accept", "at-once"] = "after-accept"
     """When tokens are shown: after the policy has accepted the answer, or as they come."""
     bytes_per_tok: Positive = 4.0

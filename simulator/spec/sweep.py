@@ -15,8 +15,8 @@ Key = Annotated[str, Field(min_length=1)]
 class RangeSpec(Spec):
     """From where to where a sampled key goes."""
 
-    low: float
-    high: float
+    low: Annotated[float, Field(allow_inf_nan=False)]
+    high: Annotated[float, Field(allow_inf_nan=False)]
     scale: Literal["linear", "log"] = "linear"
     """log: as many points between 1 and 10 as between 10 and 100."""
     whole: bool = False
@@ -28,6 +28,8 @@ class RangeSpec(Spec):
             raise ValueError(f"'low' must be below 'high', {self.high:g}, not {self.low:g}")
         if self.scale == "log" and self.low <= 0:
             raise ValueError(f"a log scale needs 'low' above 0, not {self.low:g}")
+        if self.whole and not (self.low.is_integer() and self.high.is_integer()):
+            raise ValueError(f"whole numbers go from one to another, not from {self.low:g} to {self.high:g}")
         return self
 
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simulator.records.files import remove
 from simulator.records.result import SCHEMA_VERSION
 from simulator.records.sweep import POINTS, SweepIndex, SweepPoint, is_finished
 from simulator.running.inputs import inputs, version
-from simulator.spec.errors import Problem, SpecError
-from simulator.spec.load import Scenario, load
+from simulator.spec.load import Scenario
 from simulator.spec.merge import Override
 from simulator.spec.sweep import SweepSpec
-from simulator.sweeping.points import count, overrides, points
+from simulator.sweeping.loaded import loaded
 from simulator.sweeping.work import Job
-
-MOST_POINTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class Plan:
         """Remove the results of this plan's points; no others."""
         for job in self.jobs:
             if is_finished(self.folder, job["key"]):
-                shutil.rmtree(self.folder / POINTS / job["key"])
+                remove(self.folder / POINTS / job["key"])
 
 
 def plan(
@@ -48,39 +45,25 @@ def plan(
     sets: Sequence[str | Override] = (),
     profiles: Iterable[str | Path] = (),
     folder: Path | None = None,
-    origin: str = "sweep",
+    origin: str | None = "sweep",
 ) -> Plan:
-    """All points of a sweep, loaded and checked. SpecError has the mistakes of all points, or says too many."""
-    total = count(spec)
-    if total > MOST_POINTS:
-        raise SpecError([Problem(origin, "", f"{total:,} points: at most {MOST_POINTS:,} are run in one sweep")])
-    given = [each if isinstance(each, Override) else Override.of(each) for each in sets]
-    shelves = [str(profile) for profile in profiles]
+    """All points of a sweep, loaded and checked: see `loaded`, which raises SpecError. Paths in jobs are absolute."""
+    shelves = [str(Path(profile).absolute()) for profile in profiles]
     found: list[SweepPoint] = []
-    jobs: dict[str, tuple[list[Override], Mapping[str, Any]]] = {}
-    problems: dict[str, Problem] = {}
+    jobs: dict[str, tuple[tuple[Override, ...], Mapping[str, Any]]] = {}
     hashes: dict[Path, str] = {}
     name = ""
-    for values in points(spec):
-        laid = [*given, *overrides(values, origin)]
-        try:
-            scenario = load(source, laid, shelves)
-        except SpecError as error:
-            problems |= {str(problem): problem for problem in error.problems}
-            if len(problems) > 20:
-                break
-            continue
-        name = scenario.spec.name
-        key = content_key(scenario, hashes)
-        found.append(SweepPoint(values, key))
-        jobs.setdefault(key, (laid, values))
-    if problems:
-        raise SpecError(list(problems.values()))
+    for point in loaded(source, spec, sets, shelves, origin):
+        name = point.scenario.spec.name
+        key = content_key(point.scenario, hashes)
+        found.append(SweepPoint(point.values, key))
+        jobs.setdefault(key, (point.laid, point.values))
     index = SweepIndex(name, tuple(found))
     where = (Path("sweeps") / f"{name}-{index.hash}" if folder is None else Path(folder)).absolute()
+    given = Path(source)
     made = tuple(
         Job(
-            source=str(source),
+            source=str(given.absolute() if given.is_file() else given),
             sets=[(each.origin, each.key, each.value) for each in laid],
             profiles=shelves,
             folder=str(where),

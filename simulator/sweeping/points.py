@@ -7,11 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-from scipy.stats import qmc
-
 from simulator.spec.merge import Override
-from simulator.spec.sweep import SampleSpec, SweepSpec
+from simulator.spec.sweep import SweepSpec
 
 Values = dict[str, Any]  # of dotted keys
 
@@ -30,31 +27,21 @@ def points(spec: SweepSpec) -> Iterator[Values]:
     listed = spec.list or ({},)
     zipped = [dict(zip(spec.zip, row, strict=True)) for row in zip(*spec.zip.values(), strict=True)] or [{}]
     grid = [dict(zip(spec.grid, row, strict=True)) for row in itertools.product(*spec.grid.values())]
-    sampled = list(_sampled(spec.sample)) if spec.sample else [{}]
+    sampled = _sampled(spec)
     for parts in itertools.product(listed, zipped, sampled, grid):
         yield {key: value for part in parts for key, value in part.items()}
 
 
-def _sampled(spec: SampleSpec) -> Iterator[Values]:
-    """Points of a low-discrepancy sequence over the ranges; the first ones do not depend on how many there are."""
-    dimensions = len(spec.over)
-    if spec.use == "sobol":
-        engine = qmc.Sobol(dimensions, rng=np.random.default_rng(spec.seed))
-        unit = engine.random_base2(max(spec.points - 1, 0).bit_length())[: spec.points]
-    else:
-        unit = qmc.LatinHypercube(dimensions, rng=np.random.default_rng(spec.seed)).random(spec.points)
-    for row in unit:
-        point: Values = {}
-        for share, (key, over) in zip(row.tolist(), spec.over.items(), strict=True):
-            if over.whole:
-                point[key] = int(np.floor(over.low + share * (over.high - over.low + 1)))
-            elif over.scale == "log":
-                point[key] = float(over.low * (over.high / over.low) ** share)
-            else:
-                point[key] = over.low + share * (over.high - over.low)
-        yield point
+def _sampled(spec: SweepSpec) -> list[Values]:
+    if spec.sample is None:
+        return [{}]
+    from simulator.sweeping.samples import sampled  # SciPy takes longer than a check of the file
+
+    return list(sampled(spec.sample))
 
 
-def overrides(point: Mapping[str, Any], origin: str) -> list[Override]:
-    """The point's values as `--set` would have them; errors name `origin` and the key."""
-    return [Override(f"{origin}: {key}", key, json.dumps(value)) for key, value in point.items()]
+def overrides(point: Mapping[str, Any], places: Mapping[str, str], origin: str) -> list[Override]:
+    """The point's values as `--set` would have them; errors name the key's place, or else `origin`."""
+    return [
+        Override(places.get(key, origin), key, json.dumps(value, ensure_ascii=False)) for key, value in point.items()
+    ]

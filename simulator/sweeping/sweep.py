@@ -9,10 +9,12 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
-from simulator.records.sweep import read_failures, tidy
+from simulator.records.sweep import clear_abandoned, read_failures, tidy
 from simulator.spec.errors import Problem, SpecError
 from simulator.spec.load import load
 from simulator.spec.merge import Override
+from simulator.spec.messages import text_of
+from simulator.spec.reader import dotted
 from simulator.spec.sweep import SweepSpec
 from simulator.sweeping.execute import Backend, execute
 from simulator.sweeping.plan import Plan, plan
@@ -54,9 +56,12 @@ def sweep(
 
     Raises SpecError before anything runs if any point is wrong, SweepFailed after all else has run if some failed.
     """
-    given = {"grid": grid, "zip": zip, "list": list, "sample": sample}
-    spec = spec_of(source, {key: value for key, value in given.items() if value is not None}, sets, profiles)
-    made = plan(source, spec, sets, profiles, None if folder is None else Path(folder))
+    said = {"grid": grid, "zip": zip, "list": list, "sample": sample}
+    given = {key: value for key, value in said.items() if value is not None}
+    shelves = tuple(profiles)
+    spec = spec_of(source, given, sets, shelves)
+    where = None if folder is None else Path(folder)
+    made = plan(source, spec, sets, shelves, where, "sweep" if given else None)
     run_plan(made, jobs, backend, client)
     failures = failed(made)
     if failures:
@@ -73,13 +78,22 @@ def spec_of(
     """What varies: as given, or else as the scenario's `sweep` says. SpecError where neither says anything."""
     if given:
         try:
-            return SweepSpec.model_validate(given)
+            return SweepSpec.model_validate(_plain(given))
         except ValidationError as error:
-            raise SpecError([Problem("sweep", "", str(one["msg"])) for one in error.errors()]) from None
+            raise SpecError([Problem("sweep", dotted(one["loc"]), text_of(one)) for one in error.errors()]) from None
     scenario = load(source, sets, tuple(profiles))
     if scenario.spec.sweep is None:
         raise scenario.error("", "varies nothing: give it a 'sweep', or name keys and values with --grid")
     return scenario.spec.sweep
+
+
+def _plain(value: Any) -> Any:
+    """Arrays, ranges and numbers of NumPy and pandas as plain lists and numbers."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, range | list | tuple) else value
 
 
 def run_plan(
@@ -91,6 +105,7 @@ def run_plan(
     most_failures: int | None = None,
 ) -> None:
     """Run what is left of a plan, up to `most_failures` failed points. `told` hears of each that is over."""
+    clear_abandoned(made.folder)
     made.index.write(made.folder)
     left = made.left()
     failures = 0

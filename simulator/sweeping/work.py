@@ -37,14 +37,23 @@ def work(job: Job) -> Done:
     folder = Path(job["folder"])
     if is_finished(folder, job["key"]):  # another sweep into the same folder was faster
         return {"key": job["key"], "wall_s": 0.0, "error": ""}
-    error = ""
     try:
         _run(job, folder)
+        _failure(job).unlink(missing_ok=True)
     except Exception as caught:  # whatever it is, the other points go on
-        error = f"{type(caught).__name__}: {caught}".splitlines()[0]
-        told = {"values": job["values"], "error": error}
-        write_text(folder / FAILED / f"{job['key']}.json", json.dumps(told, indent=1) + "\n")
-    return {"key": job["key"], "wall_s": time.perf_counter() - started, "error": error}
+        if not is_finished(folder, job["key"]):  # by another sweep, at the same moment
+            return failed(job, f"{type(caught).__name__}: {caught}".splitlines()[0], time.perf_counter() - started)
+    return {"key": job["key"], "wall_s": time.perf_counter() - started, "error": ""}
+
+
+def failed(job: Job, error: str, wall_s: float = 0.0) -> Done:
+    """Keep why a point has no result."""
+    write_text(_failure(job), json.dumps({"values": job["values"], "error": error}, indent=1) + "\n")
+    return {"key": job["key"], "wall_s": wall_s, "error": error}
+
+
+def _failure(job: Job) -> Path:
+    return Path(job["folder"]) / FAILED / f"{job['key']}.json"
 
 
 def _run(job: Job, folder: Path) -> None:
