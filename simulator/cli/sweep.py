@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +20,7 @@ from simulator.cli.options import Profiles, ScenarioName, Sets
 if TYPE_CHECKING:
     from simulator.sweeping.plan import Plan
     from simulator.sweeping.sweep import Told
-    from simulator.sweeping.work import Done
+    from simulator.sweeping.work import Done, Job
 
 SOME_FAILED = 4
 SHOWN = 12  # points of a dry run
@@ -60,11 +64,11 @@ def sweep(
     given = {"grid": grid_of(grid)} if grid else {}
     spec = spec_of(scenario, given, sets or (), profiles or ())
     made = plan(scenario, spec, sets or (), profiles or (), out, "--grid" if grid else None)
+    if dry_run:
+        _dry(made, jobs, fresh)
+        return
     if fresh:
         made.forget()
-    if dry_run:
-        _dry(made, jobs)
-        return
     with _engine(backend, address, jobs) as client, _progress(made) as told:
         run_plan(made, jobs, backend.value, client, told, max_fail)
     failures = failed(made)
@@ -88,26 +92,54 @@ def _engine(backend: Engine, address: str | None, jobs: int | None) -> Iterator[
         yield client
 
 
-def _dry(made: Plan, jobs: int | None) -> None:
-    """What would run; the first point without a result is run, and kept, to know how long."""
-    import os
+def _dry(made: Plan, jobs: int | None, fresh: bool) -> None:
+    """What would run, and how long that would take; nothing is kept."""
+    from simulator.spec.reader import display
 
+    left = list(made.jobs) if fresh else made.left()
+    waiting = {job["key"] for job in left}
+    print(f"{len(made.index.points):,} points in {display(made.folder)}")
+    _print_points(made, waiting)
+    there = len(made.jobs) - len(left)
+    print(f"runs: {len(made.jobs):,}, {there:,} of them with a result")
+    if left:
+        wall_s = _timed(left[0])
+        workers = min(jobs or os.cpu_count() or 1, len(left))
+        all_s = wall_s * len(left) / workers
+        print(f"one takes {wall_s:.2f} s: {len(left):,} about {_duration(all_s)} in {workers} processes")
+
+
+def _print_points(made: Plan, waiting: set[str]) -> None:
+    """The first points, as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = made.index.points[:SHOWN]
+    varied = list(dict.fromkeys(key for point in shown for key in point.values))
+    table = Table("point", *varied, "key", "result", box=None, pad_edge=False)
+    for number, point in enumerate(shown):
+        values = (json.dumps(point.values[key], ensure_ascii=False) if key in point.values else "-" for key in varied)
+        table.add_row(str(number), *values, point.key, "" if point.key in waiting else "there")
+    Console(soft_wrap=True).print(table)
+    if len(made.index.points) > SHOWN:
+        print(f"... and {len(made.index.points) - SHOWN:,} more")
+
+
+def _timed(job: Job) -> float:
+    """Seconds that a point takes."""
     from simulator.sweeping.work import work
 
-    left = made.left()
-    print(f"{len(made.index.points)} points, {len(made.jobs) - len(left)} with a result, in {made.folder}")
-    for point in made.index.points[:SHOWN]:
-        there = "" if any(job["key"] == point.key for job in left) else "  (has a result)"
-        print("  " + ", ".join(f"{key}={value}" for key, value in point.values.items()) + there)
-    if len(made.index.points) > SHOWN:
-        print(f"  ... and {len(made.index.points) - SHOWN} more")
-    if left:
-        done = work(left[0])
-        workers = jobs or os.cpu_count() or 1
-        print(
-            f"one point took {done['wall_s']:.2f} s: the {len(left) - 1} others about "
-            f"{done['wall_s'] * (len(left) - 1) / workers:,.0f} s with {workers} processes"
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        done = work({**job, "folder": folder})
+    if done["error"]:
+        print(f"failed: {done['error']}", file=sys.stderr)
+        raise typer.Exit(SOME_FAILED)
+    return done["wall_s"]
+
+
+def _duration(time_s: float) -> str:
+    """1:02:03 for hours, minutes and seconds; 4 s below a minute."""
+    return f"{time_s:,.0f} s" if time_s < 60 else str(timedelta(seconds=round(time_s)))
 
 
 @contextmanager
@@ -118,14 +150,32 @@ def _progress(made: Plan) -> Iterator[Told | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (TextColumn("points"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("points"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[failed]}"),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
+    failures = 0
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=left)
+        task = bar.add_task("", total=left, failed="")
 
         def told(done: Done, over: int, total: int) -> None:
-            bar.update(task, completed=over)
+            nonlocal failures
+            failures += bool(done["error"])
+            bar.update(task, completed=over, failed=f"{failures} failed" if failures else "")
 
         yield told
 

@@ -48,11 +48,13 @@ class SweepIndex:
         told = [self.name, [point.key for point in self.points], [dict(point.values) for point in self.points]]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
 
-    def write(self, folder: Path) -> None:
-        """Keep it in `folder`. Raises ResultError if the disk refuses."""
+    def write(self, folder: Path) -> Path:
+        """Keep it in `folder`, and give its file. Raises ResultError if the disk refuses."""
         points = [{"values": dict(point.values), "key": point.key} for point in self.points]
         told = {"kind": KIND, "name": self.name, "points": points}
-        write_text(folder / INDEX / f"{self.hash}.json", json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+        file = folder / INDEX / f"{self.hash}.json"
+        write_text(file, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+        return file
 
 
 def is_finished(folder: Path, key: str) -> bool:

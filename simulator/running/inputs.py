@@ -46,9 +46,9 @@ def _files(scenario: Scenario) -> Iterator[tuple[str, Path]]:
     for part in _parts(scenario.spec):
         if part.use in BUILTIN_WORKLOADS:
             yield f"workloads/{part.use}", shipped("profiles") / "workloads" / f"{part.use}.yaml"
-        file = sys.modules[part.cls.__module__].__file__
-        if ":" in part.use and file is not None:
-            yield f"code/{part.cls.__module__}", Path(file)
+        module = part.cls.__module__
+        if ":" in part.use and (code := sys.modules[module].__file__) is not None:
+            yield f"code/{module}", Path(code)
 
 
 def engines_used(scenario: Scenario) -> set[str]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+from simulator.spec.errors import one_line
+
 PACKAGES = ("multillm-sim", "simpy", "numpy", "scipy", "pandas", "pydantic", "duckdb", "scikit-learn", "joblib")
+ANSWERS_WITHIN_S = 5
 
 
 class ClusterError(Exception):
@@ -30,38 +35,55 @@ def versions() -> dict[str, str]:
 def cluster(address: str | None, workers: int | None = None) -> Iterator[Any]:
     """A client of the scheduler at `address`, or of a cluster of processes on this machine where it is None.
 
-    Raises ClusterError, before anything runs, where nobody answers or where a worker has other versions than we have.
+    Raises ClusterError where nobody answers.
     """
     try:
         from dask import distributed
     except ImportError:
         raise ClusterError("--backend dask needs the extra 'cluster': pip install 'multillm-sim[cluster]'") from None
-    local = None
-    try:
-        if address is None:
-            local = distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
-        client = distributed.Client(local or address, timeout=10)
-    except (OSError, ValueError) as error:
-        raise ClusterError(f"no Dask scheduler answers at {address}: {error}") from None
+    with ExitStack() as open_:
+        try:
+            where = address or open_.enter_context(
+                distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+            )
+            client = open_.enter_context(distributed.Client(where, timeout=ANSWERS_WITHIN_S))
+        except (OSError, ValueError) as error:
+            raise ClusterError(f"no Dask scheduler answers at {address}: {one_line(str(error))}") from None
+        yield client
+
+
+def shake_hands(client: Any) -> None:
+    """Ask whether all workers run what we run. Raises ClusterError with a table of what differs."""
     try:
         theirs = client.run(versions)
-        if not theirs:
-            raise ClusterError(f"the cluster at {address} has no workers")
-        if told := differences(versions(), theirs):
-            raise ClusterError(f"the cluster's workers run other versions:\n{told}")
-        yield client
-    finally:
-        client.close()
-        if local is not None:
-            local.close()
+    except Exception as error:  # whatever a worker raises that cannot even import us
+        raise ClusterError(f"a worker of the cluster cannot run multillm-sim: {one_line(str(error))}") from None
+    if not theirs:
+        raise ClusterError("the cluster has no workers")
+    if told := differences(versions(), theirs):
+        raise ClusterError(f"workers of the cluster run other versions:\n{told}")
+
+
+def check_shared(client: Any, file: Path) -> None:
+    """Ask whether all workers see a file of ours. Raises ClusterError where one does not."""
+    blind = sorted(worker for worker, sees in client.run(os.path.exists, str(file)).items() if not sees)
+    if blind:
+        raise ClusterError(
+            f"worker {blind[0]} does not see {file}: workers need the folder on a file system they share"
+        )
 
 
 def differences(ours: Mapping[str, str], theirs: Mapping[str, Mapping[str, str]]) -> str:
-    """A table of the packages whose versions differ, a line each; empty where none does."""
-    rows = [
-        f"  {worker}: {package} {said.get(package, 'missing')}, here {version}"
-        for worker, said in sorted(theirs.items())
-        for package, version in ours.items()
-        if said.get(package) != version
-    ]
-    return "\n".join(rows)
+    """A table of the packages whose versions differ: a line a package and version, with who has it. Empty if none."""
+    rows = [("package", "here", "there", "workers")]
+    for package, version in ours.items():
+        has: dict[str, list[str]] = {}
+        for worker, said in sorted(theirs.items()):
+            has.setdefault(said.get(package, "missing"), []).append(worker)
+        rows += [(package, version, other, ", ".join(who)) for other, who in has.items() if other != version]
+    if len(rows) == 1:
+        return ""
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "\n".join(
+        "  ".join([*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows
+    )

@@ -32,7 +32,7 @@ def execute(
     """
     count = (os.cpu_count() or 1) if workers is None else workers
     if backend == "dask":
-        count = max(len(client.scheduler_info(n_workers=-1)["workers"]), 1)
+        count = sum(client.nthreads().values())
     left = list(jobs)
     while left:
         over: set[str] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from simulator.spec.merge import Override
 from simulator.spec.messages import text_of
 from simulator.spec.reader import dotted
 from simulator.spec.sweep import SweepSpec
+from simulator.sweeping.cluster import check_shared, cluster, shake_hands
 from simulator.sweeping.execute import Backend, execute
 from simulator.sweeping.plan import Plan, plan
 from simulator.sweeping.work import Done
@@ -52,7 +54,8 @@ def sweep(
 
     What varies is given here, with dotted keys (`grid={"fleet.edge.replicas": [1, 2, 4]}`), or in the scenario's
     `sweep`. The table has a row a point and replication: the varied keys, `replication`, `verdict`, and a column a
-    metric, in base units. Results are kept in `folder` (`sweeps/<name>-<hash>`), one folder a point.
+    metric, in base units. Results are kept in `folder` (`sweeps/<name>-<hash>`), one folder a point. With the backend
+    "dask", `client` is a Dask client; without one, a cluster of `jobs` processes is begun on this machine.
 
     Raises SpecError before anything runs if any point is wrong, SweepFailed after all else has run if some failed.
     """
@@ -62,7 +65,8 @@ def sweep(
     spec = spec_of(source, given, sets, shelves)
     where = None if folder is None else Path(folder)
     made = plan(source, spec, sets, shelves, where, "sweep" if given else None)
-    run_plan(made, jobs, backend, client)
+    with nullcontext(client) if client is not None or backend == "loky" else cluster(None, jobs) as engine:
+        run_plan(made, jobs, backend, engine)
     failures = failed(made)
     if failures:
         raise SweepFailed(failures, made.folder)
@@ -104,9 +108,16 @@ def run_plan(
     told: Told | None = None,
     most_failures: int | None = None,
 ) -> None:
-    """Run what is left of a plan, up to `most_failures` failed points. `told` hears of each that is over."""
+    """Run what is left of a plan, up to `most_failures` failed points. `told` hears of each that is over.
+
+    Raises ClusterError before anything runs where the workers of `client` run other versions or see other files.
+    """
+    if backend == "dask":
+        shake_hands(client)
     clear_abandoned(made.folder)
-    made.index.write(made.folder)
+    index = made.index.write(made.folder)
+    if backend == "dask":
+        check_shared(client, index)
     left = made.left()
     failures = 0
     for over, done in enumerate(execute(left, jobs, backend, client), 1):
