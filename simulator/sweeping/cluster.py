@@ -57,7 +57,8 @@ def shake_hands(client: Any) -> None:
     try:
         theirs = client.run(versions)
     except Exception as error:  # whatever a worker raises that cannot even import us
-        raise ClusterError(f"a worker of the cluster cannot run multillm-sim: {one_line(str(error))}") from None
+        told = one_line(f"{type(error).__name__}: {error}")
+        raise ClusterError(f"a worker of the cluster cannot run multillm-sim: {told}") from None
     if not theirs:
         raise ClusterError("the cluster has no workers")
     if told := differences(versions(), theirs):

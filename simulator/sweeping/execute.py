@@ -17,6 +17,8 @@ from simulator.sweeping.work import Done, Job, failed, work
 Backend = Literal["loky", "dask"]
 AHEAD = 2  # jobs given to the engine for each worker, so that none waits
 
+IDLE_S = 5  # after which a worker without work ends itself: that of a sweep that was killed, too
+
 
 class _Died(Exception):  # noqa: N818
     """A worker died, and it is not known during which job."""
@@ -68,7 +70,7 @@ def _parallel(jobs: Iterable[Job], count: int, backend: Backend, client: Any) ->
     if backend == "dask":
         engine = parallel_config(backend="dask", client=client)
     elif count > 1:
-        engine = parallel_config(backend="loky", n_jobs=count, inner_max_num_threads=1)
+        engine = parallel_config("loky", n_jobs=count, inner_max_num_threads=1, idle_worker_timeout=IDLE_S)
     parallel = Parallel(
         n_jobs=count if backend == "loky" else -1,
         return_as="generator_unordered",

@@ -35,7 +35,7 @@ from simulator.policies.core import Ask, Call
 
 @dataclass(frozen=True)
 class Odd:
-    does: str = ""     # wait: until a file `go` is there, the first time; die: each time; fail: each time
+    does: str = ""     # wait: until a file `go` is there, the first time; die: each time; fail: until `mended`
     folder: str = ""
 
     def decide(self, query, view):
@@ -47,7 +47,7 @@ class Odd:
                 time.sleep(0.02)
         if self.does == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.does == "fail":
+        if self.does == "fail" and not begun.with_name("mended").exists():
             raise ValueError("a bug of the user's")
         return Ask((Call("one", final=True),))
 """
