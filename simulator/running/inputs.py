@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
@@ -74,6 +75,7 @@ def _parts(spec: ScenarioSpec) -> Iterator[Part]:
             given += part.args.values()
 
 
+@cache
 def version() -> str:
     """The version that is installed."""
     try:

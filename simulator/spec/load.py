@@ -62,17 +62,34 @@ def load(source: str | Path, sets: Sequence[str | Override] = (), profiles: Iter
 
     `profiles` are folders looked through before those shipped. SpecError has all mistakes, each with its position.
     """
+    return read(source, profiles).scenario(sets)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A scenario's file as read, with what it extends, and the profiles: what many scenarios may be made from."""
+
+    document: Document
+    files: tuple[Path, ...]
+    library: Library
+
+    def scenario(self, sets: Sequence[str | Override] = ()) -> Scenario:
+        """The scenario with `sets` laid over it, checked: see `load`."""
+        document = overridden(self.document, sets)
+        folders = tuple(dict.fromkeys(file.parent for file in self.files))
+        spec = checked(ScenarioSpec, document, Names.of(document.data, self.library, folders))
+        problems = [document.problem(keys, text) for keys, text in contradictions(spec)]
+        problems += _of_profiles(spec, self.library)
+        problems += [document.problem(keys, text) for keys, text in _measured_otherwise(spec, self.library)]
+        if problems:
+            raise SpecError(problems)
+        return Scenario(spec, self.library, document, self.files[0])
+
+
+def read(source: str | Path, profiles: Iterable[str | Path] = ()) -> Source:
+    """A scenario's file, or the shipped one of that name, read but not checked. SpecError where it is no YAML."""
     document, files = read_with_bases(find_scenario(str(source)))
-    document = overridden(document, sets)
-    folders = tuple(dict.fromkeys(file.parent for file in files))
-    shelf = library(folders, profiles)
-    spec = checked(ScenarioSpec, document, Names.of(document.data, shelf, folders))
-    problems = [document.problem(keys, text) for keys, text in contradictions(spec)]
-    problems += _of_profiles(spec, shelf)
-    problems += [document.problem(keys, text) for keys, text in _measured_otherwise(spec, shelf)]
-    if problems:
-        raise SpecError(problems)
-    return Scenario(spec, shelf, document, files[0])
+    return Source(document, files, library(tuple(dict.fromkeys(file.parent for file in files)), profiles))
 
 
 def profiles_used(spec: ScenarioSpec) -> list[tuple[Kind, str]]:

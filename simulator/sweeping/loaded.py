@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simulator.spec.errors import Problem, SpecError
-from simulator.spec.load import Scenario, load
+from simulator.spec.load import Scenario, read
 from simulator.spec.merge import Override
+from simulator.spec.reader import Document
 from simulator.spec.sweep import SweepSpec
 from simulator.sweeping.points import Values, count, overrides, points
 
@@ -41,13 +42,13 @@ def loaded(
             [Problem(origin or str(source), "", f"{total:,} points: at most {MOST_POINTS:,} are run in one sweep")]
         )
     given = tuple(each if isinstance(each, Override) else Override.of(each) for each in sets)
-    shelves = [str(profile) for profile in profiles]
-    places = _places(load(source, given, shelves)) if origin is None else {}
+    file = read(source, profiles)
+    places = _places(file.document) if origin is None else {}
     problems: dict[str, Problem] = {}
     for values in points(spec):
         laid = (*given, *overrides(values, places, origin or "sweep"))
         try:
-            scenario = load(source, laid, shelves)
+            scenario = file.scenario(laid)
         except SpecError as error:
             problems |= {str(problem): problem for problem in error.problems}
             if len(problems) > MOST_PROBLEMS:
@@ -58,10 +59,10 @@ def loaded(
         raise SpecError(list(problems.values()))
 
 
-def _places(scenario: Scenario) -> dict[str, str]:
+def _places(document: Document) -> dict[str, str]:
     """Where in the file each key is varied."""
     found: dict[str, str] = {}
-    for keys, spot in scenario.origins.items():
+    for keys, spot in document.spots.items():
         match keys:
             case (
                 ("sweep", "grid" | "zip", str(key))
