@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from simulator.spec.base import Count, Spec
 
 Values = Annotated[tuple[Any, ...], Field(min_length=1)]
-Key = Annotated[str, Field(min_length=1)]
+Key = str  # dotted; one that means nothing is told of when it is laid over the file
 
 
 class RangeSpec(Spec):

@@ -1,4 +1,4 @@
-"""What a sweep costs beside the runs themselves: against two processes that do half of the points each, in a plain loop.
+"""What a sweep costs beside its runs: against two processes that do half of the points each, in a plain loop.
 
     python tests/bench/sweeps.py [--points 200] [--point-s 1.0] [--rounds 1]
 
