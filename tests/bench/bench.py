@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import simpy
+from sweeps import show, sweeps
 
 from simulator import build, load, run
 from simulator.engine.build import System
@@ -172,6 +173,7 @@ def main() -> None:
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--queries", type=int, default=1_000_000, help="of the largest run")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--points", type=int, default=200, help="of the sweeps, a second each")
     parser.add_argument("--out", type=Path, default=Path("bench.json"))
     given = parser.parse_args()
     if given.one:
@@ -194,6 +196,7 @@ def main() -> None:
         "save_s": large["save_s"],
         "run_s": large["run_s"],
         "commands": apart("commands"),
+        "sweeps": sweeps(given.points, 1.0, 1),
     }
     given.out.write_text(json.dumps(found, indent=2) + "\n")
     costs = [found["scaling"][str(n)] for n in scaling]
@@ -208,6 +211,7 @@ def main() -> None:
     print(f"memory         {grows:12.0f} bytes a query, {peak_gb:.2f} GB at most")
     print(f"a run of {most}: {large['run_s']:.1f} s, saved in {large['save_s']:.1f} s")
     print("commands      ", ", ".join(f"{name} {value:.2f}" for name, value in found["commands"].items()))
+    show(found["sweeps"])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ two take turns, since machines are noisy; medians are quoted. `bench.py` runs it
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -81,13 +80,12 @@ def compare(queries: int, points: int, rounds: int, backend: str = "loky") -> di
 
 
 def sweeps(points: int, point_s: float, rounds: int) -> dict[str, dict[str, float]]:
-    """Points that take long, and points that take none, on both engines."""
+    """Points that take long, and points that take none, those on both engines."""
     queries = queries_of(point_s)
     return {
         f"points of {point_s:g} s": compare(queries, points, rounds),
         "points of no time": compare(FEW_QUERIES, points, rounds),
-        f"points of {point_s:g} s, dask": compare(queries, points, rounds, "dask"),
-        "points of no time, dask": compare(FEW_QUERIES, points, rounds, "dask"),
+        "points of no time, on Dask": compare(FEW_QUERIES, points, rounds, "dask"),
     }
 
 
@@ -104,7 +102,6 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--half", nargs=4, help=argparse.SUPPRESS)
-    parser.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--points", type=int, default=200)
     parser.add_argument("--point-s", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=1)
@@ -114,11 +111,7 @@ def main() -> None:
         for seed in range(first, points, CORES):
             one_point(queries, seed, Path(given.half[3]))
         return
-    found = sweeps(given.points, given.point_s, given.rounds)
-    if given.json:
-        print(json.dumps(found))
-    else:
-        show(found)
+    show(sweeps(given.points, given.point_s, given.rounds))
 
 
 if __name__ == "__main__":
