@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import tempfile
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from simulator.sweeping.work import Done, Job
 
 SOME_FAILED = 4
-SHOWN = 12  # points of a dry run
+TOLD = 12  # failures
 
 
 class Engine(StrEnum):
@@ -73,7 +72,7 @@ def sweep(
         run_plan(made, jobs, backend.value, client, told, max_fail)
     failures = failed(made)
     _tell(made, len(failures))
-    for error in list(failures.values())[:SHOWN]:
+    for error in list(failures.values())[:TOLD]:
         print(f"failed: {error}", file=sys.stderr)
     if failures:
         raise typer.Exit(SOME_FAILED)
@@ -94,12 +93,12 @@ def _engine(backend: Engine, address: str | None, jobs: int | None) -> Iterator[
 
 def _dry(made: Plan, jobs: int | None, fresh: bool) -> None:
     """What would run, and how long that would take; nothing is kept."""
+    from simulator.cli.points import print_points
     from simulator.spec.reader import display
 
     left = list(made.jobs) if fresh else made.left()
-    waiting = {job["key"] for job in left}
     print(f"{len(made.index.points):,} points in {display(made.folder)}")
-    _print_points(made, waiting)
+    print_points(made.index, {job["key"] for job in left})
     there = len(made.jobs) - len(left)
     print(f"runs: {len(made.jobs):,}, {there:,} of them with a result")
     if left:
@@ -107,22 +106,6 @@ def _dry(made: Plan, jobs: int | None, fresh: bool) -> None:
         workers = min(jobs or os.cpu_count() or 1, len(left))
         all_s = wall_s * len(left) / workers
         print(f"one takes {wall_s:.2f} s: {len(left):,} about {_duration(all_s)} in {workers} processes")
-
-
-def _print_points(made: Plan, waiting: set[str]) -> None:
-    """The first points, as a table."""
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = made.index.points[:SHOWN]
-    varied = list(dict.fromkeys(key for point in shown for key in point.values))
-    table = Table("point", *varied, "key", "result", box=None, pad_edge=False)
-    for number, point in enumerate(shown):
-        values = (json.dumps(point.values[key], ensure_ascii=False) if key in point.values else "-" for key in varied)
-        table.add_row(str(number), *values, point.key, "" if point.key in waiting else "there")
-    Console(soft_wrap=True).print(table)
-    if len(made.index.points) > SHOWN:
-        print(f"... and {len(made.index.points) - SHOWN:,} more")
 
 
 def _timed(job: Job) -> float:
@@ -181,8 +164,10 @@ def _progress(made: Plan) -> Iterator[Told | None]:
 
 
 def _tell(made: Plan, failures: int) -> None:
+    from simulator.cli.points import print_results
     from simulator.spec.reader import display
 
+    print_results(made.folder, made.index)
     finished = len(made.jobs) - len(made.left())
     print(f"{finished} of {len(made.jobs)} points have a result" + (f", {failures} failed" if failures else ""))
     print(f"sweep: {display(made.folder)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,17 @@ def at_work(folder: Path) -> int:
     return int((folder / "begun").read_text())
 
 
+def ended(child: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Exit code, the line that counts the points, and errors."""
+    code, out, err = end(child)
+    assert out.splitlines()[-1] == "sweep: out"
+    return code, out.splitlines()[-2], err
+
+
 def resumed(folder: Path, before: dict[str, bytes]) -> None:
     """The same sweep again: it ends, all is there, and what was there is as it was, byte for byte."""
     child = begin(*SWEEP, folder=folder)
-    assert end(child) == (0, "3 of 3 points have a result\nsweep: out\n", "")
+    assert ended(child) == (0, "3 of 3 points have a result", "")
     after = finished(folder)
     assert {name: after[name] for name in before} == before
     (index,) = read_indexes(folder / "out")
@@ -77,14 +85,14 @@ def test_a_worker_that_is_killed_costs_nothing_but_the_time(here: Path) -> None:
     child = begin(*SWEEP, folder=here)
     until(lambda: (here / "begun").exists())
     os.kill(int((here / "begun").read_text()), signal.SIGKILL)
-    assert end(child)[:2] == (0, "4 of 4 points have a result\nsweep: out\n")
+    assert ended(child)[:2] == (0, "4 of 4 points have a result")
 
 
 @pytest.mark.slow
 def test_a_point_whose_worker_always_dies_has_failed_and_the_others_are_done(here: Path) -> None:
     world(here, "", "", "", "die", "", "", "", "", "")
-    code, out, err = end(begin(*SWEEP, folder=here))
-    assert (code, out.splitlines()[0]) == (4, "8 of 9 points have a result, 1 failed")
+    code, told, err = ended(begin(*SWEEP, folder=here))
+    assert (code, told) == (4, "8 of 9 points have a result, 1 failed")
     assert "its worker died" in err
     made = plan("odd.yaml", spec_of("odd.yaml", {}))
     assert list(read_failures(here / "out")) == [made.index.points[3].key]
@@ -95,9 +103,9 @@ def test_two_sweeps_into_one_folder_at_once_do_each_other_no_harm(here: Path) ->
     (here / "tiny.yaml").write_text(TINY)
     args = ("sweep", "tiny.yaml", "--jobs", "2", "--out", "out", "--grid")
     children = [begin(*args, seeds, folder=here) for seeds in ("seed=1..12", "seed=12,11,10,9,8,7,6,5,4,3,2,1,0")]
-    assert [end(child) for child in children] == [
-        (0, "12 of 12 points have a result\nsweep: out\n", ""), (0, "13 of 13 points have a result\nsweep: out\n", "")
-    ]  # fmt: skip
+    assert [ended(child) for child in children] == [
+        (0, f"{points} of {points} points have a result", "") for points in (12, 13)
+    ]
     assert {read_result(path).summary.replications for path in (here / "out" / "points").iterdir()} == {2}
     assert len(list((here / "out" / "points").iterdir())) == 13
     assert not list((here / "out").rglob(".*"))

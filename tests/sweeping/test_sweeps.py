@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -96,7 +97,7 @@ def test_a_failed_point_is_tried_again_and_no_longer_told_of_when_it_works(here:
     assert multillm(*args)[0] == 4
     (here / "mended").touch()
     code, out, err = multillm(*args)
-    assert (code, out.splitlines()[0], err) == (0, "1 of 1 points have a result", "")
+    assert (code, out.splitlines()[-2], err) == (0, "1 of 1 points have a result", "")
     assert list((here / "out" / "failed").iterdir()) == []
 
 
@@ -128,6 +129,24 @@ def test_a_dry_run_says_what_is_there_even_where_all_is_to_be_run_again(here: Pa
     _, out, _ = multillm(*args, "--fresh")
     assert "runs: 2, 0 of them with a result" in out
     assert written(here / "out") == before
+
+
+def test_the_end_of_a_sweep_is_a_table_of_limits_and_headlines(here: Path, multillm: Shell) -> None:
+    (here / "tiny.yaml").write_text(TINY + "slo: [{metric: ttft_s, percentile: 95, max: 0.01}]\n")
+    _, out, _ = multillm("sweep", "tiny.yaml", "--grid", "run.queries=30,60", "--out", "out", "--jobs", "1")
+    head, first, second, _, _ = out.splitlines()
+    assert re.split(r"\s{2,}", head.strip()) == [
+        "run.queries", "TTFT p95 [ms]", "end-to-end time p95 [ms]", "energy per query [J]", "cost per query [$ / 1k]",
+        "limits", "verdict",
+    ]  # fmt: skip
+    rows = [re.split(r"\s{2,}", line.strip()) for line in (first, second)]
+    (index,) = read_indexes(here / "out")
+    means = estimates(here / "out", index, ["ttft_s.p95"])
+    for row, (_, told) in zip(rows, means.iterrows(), strict=True):
+        mean, half = (float(word) for word in row[1].split(" ± "))
+        assert mean == pytest.approx(1e3 * told["ttft_s.p95"], abs=0.05)
+        assert half == pytest.approx(1e3 * (told["ttft_s.p95.ci_high"] - told["ttft_s.p95"]), abs=0.05)
+        assert row[-2:] == ["missed", told["verdict"]]
 
 
 def test_show_and_validate_know_the_sweep(here: Path, multillm: Shell) -> None:
