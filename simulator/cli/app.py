@@ -39,7 +39,8 @@ app.add_typer(profile, name="profile")
 def command(args: Sequence[str]) -> int:
     """Do what `args` say and return the exit code.
 
-    0 fine, 1 unexpected, 2 a wrong command line or file, 3 a limit with `gate: true` missed. Raises KeyboardInterrupt.
+    0 fine, 1 unexpected, 2 a wrong command line or file, 3 a limit with `gate: true` missed, 4 points of a sweep
+    failed. Raises KeyboardInterrupt.
     """
     try:
         app([arg for arg in args if arg != "--debug"], prog_name="multillm")
