@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from simulator.spec.errors import one_line
 
 PACKAGES = ("multillm-sim", "simpy", "numpy", "scipy", "pandas", "pydantic", "duckdb", "scikit-learn", "joblib")
 ANSWERS_WITHIN_S = 5
+J = TypeVar("J")
+D = TypeVar("D")
 
 
 class ClusterError(Exception):
@@ -44,7 +47,9 @@ def cluster(address: str | None, workers: int | None = None) -> Iterator[Any]:
     with ExitStack() as open_:
         try:
             where = address or open_.enter_context(
-                distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+                distributed.LocalCluster(
+                    n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+                )
             )
             client = open_.enter_context(distributed.Client(where, timeout=ANSWERS_WITHIN_S))
         except (OSError, ValueError) as error:
@@ -72,6 +77,28 @@ def check_shared(client: Any, file: Path) -> None:
         raise ClusterError(
             f"worker {blind[0]} does not see {file}: workers need the folder on a file system they share"
         )
+
+
+def submitted(client: Any, work: Callable[[J], D], jobs: Sequence[J]) -> Iterator[tuple[J, D | None]]:
+    """Every job with what came of it, in the order in which they end; None where the workers that had it died.
+
+    Such a job need not be the cause: Dask blames all that a worker had been given. Raises ClusterError where the
+    cluster gives a job up.
+    """
+    from dask.distributed import KilledWorker, as_completed
+
+    left = {client.submit(work, job, pure=False): job for job in jobs}
+    try:
+        for future, result in as_completed(list(left), with_results=True, raise_errors=False):
+            job = left.pop(future)
+            if future.status == "finished":
+                yield job, result
+            elif isinstance(error := future.exception() if future.status == "error" else None, KilledWorker):
+                yield job, None
+            else:
+                raise ClusterError(f"the cluster gave up: {future.status}: {one_line(str(error))}")
+    finally:
+        client.cancel(list(left))
 
 
 def differences(ours: Mapping[str, str], theirs: Mapping[str, Mapping[str, str]]) -> str:

@@ -51,7 +51,6 @@ def resumed(folder: Path, before: dict[str, bytes]) -> None:
     assert len(tidy(folder / "out", index)) == 6
 
 
-@pytest.mark.slow
 def test_ctrl_c_ends_a_sweep_and_its_workers_and_what_was_finished_stays(here: Path) -> None:
     world(here, "", "", "wait")
     child = begin(*SWEEP, folder=here)
@@ -89,9 +88,12 @@ def test_a_worker_that_is_killed_costs_nothing_but_the_time(here: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_point_whose_worker_always_dies_has_failed_and_the_others_are_done(here: Path) -> None:
+@pytest.mark.parametrize("backend", ["loky", "dask"])
+def test_a_point_whose_worker_always_dies_has_failed_and_the_others_are_done(here: Path, backend: str) -> None:
+    if backend == "dask":
+        pytest.importorskip("distributed")
     world(here, "", "", "", "die", "", "", "", "", "")
-    code, told, err = ended(begin(*SWEEP, folder=here))
+    code, told, err = ended(begin(*SWEEP, "--backend", backend, folder=here))
     assert (code, told) == (4, "8 of 9 points have a result, 1 failed")
     assert "its worker died" in err
     made = plan("odd.yaml", spec_of("odd.yaml", {}))
