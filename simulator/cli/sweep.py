@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -66,16 +67,27 @@ def sweep(
     if dry_run:
         _dry(made, jobs, fresh)
         return
-    if fresh:
-        made.forget()
-    with _engine(backend, address, jobs) as client, _progress(made) as told:
-        run_plan(made, jobs, backend.value, client, told, max_fail)
+    with _pipes_may_break(), _engine(backend, address, jobs) as client, _progress() as told:
+        run_plan(made, jobs, backend.value, client, told, max_fail, fresh)
     failures = failed(made)
     _tell(made, len(failures))
     for error in list(failures.values())[:TOLD]:
         print(f"failed: {error}", file=sys.stderr)
     if failures:
         raise typer.Exit(SOME_FAILED)
+
+
+@contextmanager
+def _pipes_may_break() -> Iterator[None]:
+    """A worker that dies breaks a pipe to it, which is no reason to end in silence, as it is where output goes."""
+    if not hasattr(signal, "SIGPIPE"):
+        yield
+        return
+    before = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGPIPE, before)
 
 
 @contextmanager
@@ -126,10 +138,9 @@ def _duration(time_s: float) -> str:
 
 
 @contextmanager
-def _progress(made: Plan) -> Iterator[Told | None]:
+def _progress() -> Iterator[Told | None]:
     """A bar with the time that is left, where standard error is a terminal."""
-    left = len(made.left())
-    if not sys.stderr.isatty() or not left:
+    if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
@@ -153,12 +164,12 @@ def _progress(made: Plan) -> Iterator[Told | None]:
     )
     failures = 0
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=left, failed="")
+        task = bar.add_task("", total=None, failed="")
 
         def told(done: Done, over: int, total: int) -> None:
             nonlocal failures
             failures += bool(done["error"])
-            bar.update(task, completed=over, failed=f"{failures} failed" if failures else "")
+            bar.update(task, completed=over, total=total, failed=f"{failures} failed" if failures else "")
 
         yield told
 

@@ -62,6 +62,15 @@ def is_finished(folder: Path, key: str) -> bool:
     return (folder / POINTS / key / "manifest.json").is_file()
 
 
+def check_folder(folder: Path) -> None:
+    """Raise ResultError if `folder` is there, holds something, and is no folder of sweeps: nothing is mixed with it."""
+    try:
+        if folder.exists() and not (folder / INDEX).is_dir() and any(folder.iterdir()):
+            raise ResultError(f"{folder}: is not the folder of a sweep (no {INDEX}); name a new folder")
+    except OSError as error:
+        raise ResultError(f"{folder}: cannot be read: {error.strerror or error}") from error
+
+
 def clear_abandoned(folder: Path) -> None:
     """Remove what killed processes left half written."""
     for part in (POINTS, FAILED, INDEX):

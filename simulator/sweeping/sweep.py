@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
-from simulator.records.sweep import clear_abandoned, read_failures, tidy
+from simulator.records.sweep import check_folder, clear_abandoned, read_failures, tidy
 from simulator.spec.errors import Problem, SpecError
 from simulator.spec.load import load
 from simulator.spec.merge import Override
@@ -107,17 +107,22 @@ def run_plan(
     client: Any = None,
     told: Told | None = None,
     most_failures: int | None = None,
+    fresh: bool = False,
 ) -> None:
-    """Run what is left of a plan, up to `most_failures` failed points. `told` hears of each that is over.
+    """Run what is left of a plan (all of it, if `fresh`), up to `most_failures` failed points.
 
-    Raises ClusterError before anything runs where the workers of `client` run other versions or see other files.
+    `told` hears of each point that is over. Raises, before anything runs or is removed, ResultError where the folder
+    holds something else, and ClusterError where the workers of `client` run other versions or see other files.
     """
+    check_folder(made.folder)
     if backend == "dask":
         shake_hands(client)
     clear_abandoned(made.folder)
     index = made.index.write(made.folder)
     if backend == "dask":
         check_shared(client, index)
+    if fresh:
+        made.forget()
     left = made.left()
     failures = 0
     for over, done in enumerate(execute(left, jobs, backend, client), 1):

@@ -62,14 +62,14 @@ def world(folder: Path, *does: str) -> Path:
     return folder / "odd.yaml"
 
 
-def begin(*args: str, folder: Path) -> subprocess.Popen[str]:
+def begin(*args: str, folder: Path, err: int = subprocess.PIPE) -> subprocess.Popen[str]:
     """`multillm` in a process, and a group, of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "simulator", *args],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"},
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=err,
         text=True,
         start_new_session=True,
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from sweep_world import ROOT, TINY, end, files, until
+from sweep_world import ROOT, TINY, files, until
 
 from simulator import sweep
 from simulator.sweeping import cluster
@@ -44,6 +44,12 @@ def worker(folder: Path, *args: str) -> subprocess.Popen[str]:
     return dask("worker", "--nthreads", "1", "--host", "127.0.0.1", "--no-nanny", *args, folder=folder)
 
 
+def killed(child: subprocess.Popen[str]) -> None:
+    """Dask takes its time to part."""
+    child.kill()
+    child.wait()
+
+
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a scheduler on loopback with two workers."""
@@ -56,9 +62,7 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         client.wait_for_workers(2)
     yield folder
     for child in reversed(begun):
-        child.terminate()
-    for child in begun:
-        end(child)
+        killed(child)
 
 
 def address(folder: Path) -> str:
@@ -98,8 +102,7 @@ def test_a_worker_with_another_version_is_shown_in_a_table_and_nothing_runs(
         args = ("sweep", "tiny.yaml", "--grid", "seed=1,2", "--backend", "dask", "--cluster", address(scheduler))
         code, _, err = multillm(*args)
     finally:
-        older.terminate()
-        end(older)
+        killed(older)
     first, head, row = err.splitlines()
     assert (code, first) == (2, "workers of the cluster run other versions:")
     assert head.split() == ["package", "here", "there", "workers"]

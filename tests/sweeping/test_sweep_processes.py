@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,21 @@ def test_ctrl_c_ends_a_sweep_and_its_workers_and_what_was_finished_stays(here: P
     until(lambda: not is_alive(process))
     assert finished(here) == before
     resumed(here, before)
+
+
+def test_a_terminal_shows_how_many_points_are_over_and_when_the_others_will_be(here: Path) -> None:
+    (here / "tiny.yaml").write_text(TINY)
+    ours, theirs = os.openpty()
+    child = begin("sweep", "tiny.yaml", "--grid", "seed=1..3", "--jobs", "1", "--out", "out", folder=here, err=theirs)
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # what Linux says where the other end is closed
+        while more := os.read(ours, 4096):
+            shown += more
+    os.close(ours)
+    assert end(child)[0] == 0
+    assert b"3/3" in shown
+    assert re.search(rb"left: \S*0:00:0\d", re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", shown))
 
 
 @pytest.mark.slow

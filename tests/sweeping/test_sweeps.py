@@ -16,6 +16,7 @@ from simulator import build, load, read_result, run, sweep
 from simulator.records.files import remove
 from simulator.records.sweep import estimates, read_indexes, tidy
 from simulator.spec.sweep import SweepSpec
+from simulator.sweeping import cluster
 from simulator.sweeping.plan import plan
 from simulator.sweeping.sweep import SweepFailed, run_plan
 from simulator.sweeping.work import Done
@@ -77,6 +78,27 @@ def test_fresh_runs_again_what_this_sweep_asks_and_nothing_else(here: Path, mult
     assert multillm("sweep", "tiny.yaml", "--grid", "seed=2", "--out", "out", "--jobs", "1", "--fresh")[0] == 0
     again = [key for key, when in written(here / "out").items() if before[key] != when]
     assert again == [plan("tiny.yaml", SweepSpec(grid={"seed": (2,)})).jobs[0]["key"]]
+
+
+def test_a_folder_with_something_else_in_it_is_refused_and_an_empty_one_is_taken(here: Path, multillm: Shell) -> None:
+    args = ("sweep", "tiny.yaml", "--grid", "seed=1", "--jobs", "1", "--out")
+    code, _, err = multillm(*args, here)
+    assert (code, err) == (2, f"{here}: is not the folder of a sweep (no index); name a new folder\n")
+    assert multillm(*args, here / "tiny.yaml")[0] == 2
+    (here / "empty").mkdir()
+    assert multillm(*args, here / "empty")[0] == 0
+
+
+def test_a_cluster_that_does_not_answer_costs_no_result_even_where_all_is_to_be_run_again(
+    here: Path, multillm: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(cluster, "ANSWERS_WITHIN_S", 0.5)
+    sweep("tiny.yaml", grid={"seed": [1]}, folder="out", jobs=1)
+    before = written(here / "out")
+    args = ("--out", "out", "--fresh", "--backend", "dask", "--cluster", "tcp://127.0.0.1:9")
+    assert multillm("sweep", "tiny.yaml", "--grid", "seed=1", *args)[0] == 2
+    assert written(here / "out") == before
 
 
 def test_a_failed_point_is_recorded_and_the_others_go_on(here: Path, multillm: Shell) -> None:
