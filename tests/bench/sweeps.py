@@ -2,25 +2,46 @@
 
     python tests/bench/sweeps.py [--points 200] [--point-s 1.0] [--rounds 1]
 
-Prints seconds of both, their ratio, and the overhead of a point: what the two cores spent more, over the points. The
-two take turns, since machines are noisy; medians are quoted. `bench.py` runs it, too.
+Prints seconds of both, their ratio, and the overhead of a point: processor time that the sweep takes more, start and
+all, over the points. The two take turns, since machines are noisy; medians are quoted. `bench.py` runs it, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from simulator import build, load, run
 
 SCENARIO = Path(__file__).parent / "single-pool.yaml"
 CORES = 2
 FEW_QUERIES = 10  # of a point that takes no time to speak of
+
+
+class Spent(NamedTuple):
+    """Seconds by the clock on the wall, and of the processors: the first tells all, the second not of other users."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def spent() -> Spent:
+    """By the processes that this one began and that are over."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Spent(time.perf_counter(), used.ru_utime + used.ru_stime)
+
+
+def since(before: Spent) -> Spent:
+    """What was spent since."""
+    now = spent()
+    return Spent(now.wall_s - before.wall_s, now.cpu_s - before.cpu_s)
 
 
 def one_point(queries: int, seed: int, folder: Path) -> None:
@@ -39,22 +60,22 @@ def queries_of(point_s: float) -> int:
     return queries
 
 
-def halves(queries: int, points: int, folder: Path) -> float:
-    """Seconds of two processes that do half of the points each."""
-    started = time.perf_counter()
+def halves(queries: int, points: int, folder: Path) -> Spent:
+    """What two processes take that do half of the points each."""
+    before = spent()
     args = [[str(queries), str(first), str(points), str(folder)] for first in range(CORES)]
     both = [subprocess.Popen([sys.executable, __file__, "--half", *each]) for each in args]
     assert [process.wait() for process in both] == [0] * CORES
-    return time.perf_counter() - started
+    return since(before)
 
 
-def swept(queries: int, points: int, folder: Path, backend: str) -> float:
-    """Seconds of the command that sweeps over the same points on as many cores."""
+def swept(queries: int, points: int, folder: Path, backend: str) -> Spent:
+    """What the command takes that sweeps over the same points on as many cores."""
     command = [sys.executable, "-m", "simulator", "sweep", str(SCENARIO), "--jobs", str(CORES), "--backend", backend]
     command += ["--grid", f"seed=0..{points - 1}", "--set", f"run.queries={queries}", "--out", str(folder)]
-    started = time.perf_counter()
+    before = spent()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
+    return since(before)
 
 
 def compare(queries: int, points: int, rounds: int, backend: str = "loky") -> dict[str, float]:
@@ -72,10 +93,11 @@ def compare(queries: int, points: int, rounds: int, backend: str = "loky") -> di
     return {
         "points": points,
         "queries_a_point": queries,
-        "sweep_s": statistics.median(sweep),
-        "two_processes_s": statistics.median(alone),
-        "ratio": statistics.median(mine / theirs for mine, theirs in pairs),
-        "overhead_s_per_point": statistics.median((mine - theirs) * CORES / points for mine, theirs in pairs),
+        "sweep_s": statistics.median(mine.wall_s for mine in sweep),
+        "two_processes_s": statistics.median(theirs.wall_s for theirs in alone),
+        "ratio": statistics.median(mine.wall_s / theirs.wall_s for mine, theirs in pairs),
+        "cpu_ratio": statistics.median(mine.cpu_s / theirs.cpu_s for mine, theirs in pairs),
+        "overhead_cpu_s_per_point": statistics.median((mine.cpu_s - theirs.cpu_s) / points for mine, theirs in pairs),
     }
 
 
@@ -94,7 +116,8 @@ def show(found: dict[str, dict[str, float]]) -> None:
     for name, told in found.items():
         print(
             f"{told['points']:.0f} {name}: {told['sweep_s']:.1f} s, in two processes {told['two_processes_s']:.1f} s, "
-            f"ratio {told['ratio']:.3f}, {1e3 * told['overhead_s_per_point']:.0f} ms a point more"
+            f"ratio {told['ratio']:.3f} (of processor time {told['cpu_ratio']:.3f}), "
+            f"{1e3 * told['overhead_cpu_s_per_point']:.0f} ms of a processor a point more"
         )
 
 
