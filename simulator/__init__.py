@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from simulator.records.result import read_result
     from simulator.running import run
     from simulator.spec.load import load
+    from simulator.sweeping.sweep import sweep
 
 _HOMES = {
     "load": "simulator.spec.load",
@@ -25,9 +26,10 @@ _HOMES = {
     "run": "simulator.running",
     "read_result": "simulator.records.result",
     "check_policy": "simulator.policies.check",
+    "sweep": "simulator.sweeping.sweep",
 }
 
-__all__ = ["build", "check_policy", "load", "read_result", "run"]
+__all__ = ["build", "check_policy", "load", "read_result", "run", "sweep"]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,7 @@ from simulator.cli.replay import replay
 from simulator.cli.run import run
 from simulator.cli.schema import schema
 from simulator.cli.show import show
+from simulator.cli.sweep import sweep
 from simulator.cli.validate import validate
 
 UNEXPECTED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
@@ -29,6 +30,7 @@ app = typer.Typer(
     context_settings={"max_content_width": 100},
 )
 app.command()(run)
+app.command()(sweep)
 app.command()(validate)
 app.command()(show)
 app.command()(curve)
@@ -43,7 +45,8 @@ app.add_typer(profile, name="profile")
 def command(args: Sequence[str]) -> int:
     """Do what `args` say and return the exit code.
 
-    0 fine, 1 unexpected, 2 a wrong command line or file, 3 a limit with `gate: true` missed. Raises KeyboardInterrupt.
+    0 fine, 1 unexpected, 2 a wrong command line or file, 3 a limit with `gate: true` missed, 4 points of a sweep
+    failed. Raises KeyboardInterrupt.
     """
     try:
         app([arg for arg in args if arg != "--debug"], prog_name="multillm")
@@ -61,7 +64,7 @@ def _told(error: Exception, debug: bool) -> int:
     from simulator.records.errors import ResultError
     from simulator.spec.errors import SpecError, one_line
 
-    if isinstance(error, SpecError | ResultError):
+    if isinstance(error, SpecError | ResultError) or type(error).__name__ == "ClusterError":
         print(error, file=sys.stderr)
         return WRONG_INPUT
     if debug:

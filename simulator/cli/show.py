@@ -27,7 +27,7 @@ def show(
 
     resolved = load(scenario, sets or (), profiles or ())
     if not origin:
-        print(to_yaml(resolved.resolved()), end="")
+        print(to_yaml(resolved.shown()), end="")
         return
     rows = [(key, json.dumps(value, ensure_ascii=False), where) for key, value, where in explain(resolved)]
     keys = max(len(key) for key, _, _ in rows)

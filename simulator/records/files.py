@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from simulator.records.errors import ResultError
@@ -23,3 +27,31 @@ def write_text(path: Path, text: str) -> None:
             os.replace(fresh, path)
     except OSError as error:
         raise ResultError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder that is ours: renamed first, so that nobody ever sees a part of it.
+
+    Raises ResultError if the disk refuses.
+    """
+    try:
+        with tempfile.TemporaryDirectory(
+            prefix=f".{folder.name}-", dir=folder.parent, ignore_cleanup_errors=True
+        ) as beside:
+            os.replace(folder, Path(beside) / "old")
+    except FileNotFoundError:
+        return  # somebody else was faster
+    except OSError as error:
+        raise ResultError(f"{folder}: cannot be removed: {error.strerror or error}") from error
+
+
+_UNFINISHED = re.compile(r"\..+-[a-z0-9_]{8}")  # what tempfile makes of the prefixes above
+
+
+def clear_unfinished(folder: Path, older_than_s: float) -> None:
+    """Remove from `folder` what writers left there that were killed; what is younger may be somebody's work."""
+    before = time.time() - older_than_s
+    for path in folder.glob(".*-*"):
+        with suppress(FileNotFoundError):  # its writer may be ready just now
+            if _UNFINISHED.fullmatch(path.name) and path.is_dir() and path.stat().st_mtime < before:
+                shutil.rmtree(path, ignore_errors=True)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -28,12 +25,11 @@ from simulator.physics.values import weakest
 from simulator.records.result import Result
 from simulator.records.tables import SCHEMA, Tables
 from simulator.running.attribution import attributed_j
+from simulator.running.inputs import inputs, version
 from simulator.running.ledger import ledger
 from simulator.running.machines import machines
 from simulator.running.tables import calls_table, hosted_j, queries_table
 from simulator.running.timeline import timeline
-from simulator.spec.load import profiles_used
-from simulator.workload.read_quality import files_of
 from simulator.workload.streams import uniform
 
 LEFT_OUT = ("faults, autoscaling and prefix caches (errs to low latency and energy, prefix caches to high)",)
@@ -56,8 +52,8 @@ def run(system: System, progress: Progress | None = None) -> Result:
     summary = summarise(tables, _facts(system, windows))
     wall_s = time.perf_counter() - started
     manifest = {
-        "version": _version(),
-        "inputs": _inputs(system),
+        "version": version(),
+        "inputs": inputs(system.scenario),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "wall_s": wall_s,
         "queries_per_wall_s": len(tables.queries) / (simulated - started),
@@ -181,28 +177,3 @@ def _pool_facts(pool: Any) -> PoolFacts:
         pool.plan.limits.kv_tok,
         pool.kv_origin,
     )
-
-
-def _inputs(system: System) -> Mapping[str, str]:
-    """Hashes of the profiles and data that a result rests on, by what the scenario calls them."""
-    scenario = system.scenario
-    files: dict[str, Path] = {}
-    for kind, name in profiles_used(scenario.spec):
-        path = scenario.library.path(kind, name)
-        if kind != "quality":
-            files[f"{kind}/{name}"] = path
-            continue
-        for file in files_of(path):
-            files[f"{kind}/{file.name}"] = file
-    for name, cls in scenario.spec.workload.items():
-        for part in (cls.arrivals, cls.lengths):
-            if part is not None and "file" in part.args:
-                files[f"workload/{name}/{Path(part.args['file']).name}"] = Path(part.args["file"])
-    return {name: sha256(files[name].read_bytes()).hexdigest()[:16] for name in sorted(files)}
-
-
-def _version() -> str:
-    try:
-        return version("multillm-sim")
-    except PackageNotFoundError:
-        return "unknown"

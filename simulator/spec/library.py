@@ -111,12 +111,17 @@ class Library:
         That is of the device, of its family, of the engine on whatever device, and of any engine. SpecError with near
         names for an engine that has none of the first three.
         """
+        names = self.layer_names(device, engine)
+        if not names:
+            engines = sorted({self.read("engines", name).engine for name in self.names("engines")})
+            raise SpecError(near(engine or device.engine, engines, " in engines"))
+        return [self.read("engines", name) for name in names]
+
+    def layer_names(self, device: DeviceProfile, engine: str | None = None) -> list[str]:
+        """Names of the profiles of `layers`; none where there is no such engine."""
         engine = engine or device.engine
         named = [name for name in (f"{engine}-{device.name}", f"{engine}-{device.family}", engine) if self._has(name)]
-        if not named:
-            engines = sorted({self.read("engines", name).engine for name in self.names("engines")})
-            raise SpecError(near(engine, engines, " in engines"))
-        return [self.read("engines", name) for name in dict.fromkeys([*named, ANY_ENGINE])]
+        return list(dict.fromkeys([*named, ANY_ENGINE])) if named else []
 
     def _has(self, engine: str) -> bool:
         return any((folder / f"{engine}.yaml").is_file() for folder in self.where("engines"))

@@ -36,8 +36,13 @@ class Scenario:
         return self.document.spots
 
     def resolved(self) -> dict[str, Any]:
-        """All values, defaults included, as plain data; the same on every machine."""
-        return self.spec.model_dump(mode="json", exclude={"extends"})
+        """All values of a run, defaults included, as plain data; the same on every machine."""
+        return self.spec.model_dump(mode="json", exclude={"extends", "sweep"})
+
+    def shown(self) -> dict[str, Any]:
+        """All values of a run, and what a sweep varies, as far as the file says it."""
+        told = self.spec.model_dump(mode="json", include={"sweep"}, exclude_unset=True)
+        return self.resolved() | {key: value for key, value in told.items() if value is not None}
 
     def problem(self, path: str | Keys, text: str) -> Problem:
         """A problem of the value at `path` ("fleet.edge.model"), found later, at its position in the file."""
@@ -59,19 +64,36 @@ def load(source: str | Path, sets: Sequence[str | Override] = (), profiles: Iter
 
     `profiles` are folders looked through before those shipped. SpecError has all mistakes, each with its position.
     """
+    return read(source, profiles).scenario(sets)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A scenario's file as read, with what it extends, and the profiles: what many scenarios may be made from."""
+
+    document: Document
+    files: tuple[Path, ...]
+    library: Library
+
+    def scenario(self, sets: Sequence[str | Override] = ()) -> Scenario:
+        """The scenario with `sets` laid over it, checked: see `load`."""
+        document = overridden(self.document, sets)
+        folders = tuple(dict.fromkeys(file.parent for file in self.files))
+        spec = checked(ScenarioSpec, document, Names.of(document.data, self.library, folders))
+        if spec.router is None:
+            spec = spec.model_copy(update={"router": router_of(spec.policy)})
+        problems = [document.problem(keys, text) for keys, text in contradictions(spec)]
+        problems += _of_profiles(spec, self.library)
+        problems += [document.problem(keys, text) for keys, text in _measured_otherwise(spec, self.library)]
+        if problems:
+            raise SpecError(problems)
+        return Scenario(spec, self.library, document, self.files[0])
+
+
+def read(source: str | Path, profiles: Iterable[str | Path] = ()) -> Source:
+    """A scenario's file, or the shipped one of that name, read but not checked. SpecError where it is no YAML."""
     document, files = read_with_bases(find_scenario(str(source)))
-    document = overridden(document, sets)
-    folders = tuple(dict.fromkeys(file.parent for file in files))
-    shelf = library(folders, profiles)
-    spec = checked(ScenarioSpec, document, Names.of(document.data, shelf, folders))
-    if spec.router is None:
-        spec = spec.model_copy(update={"router": router_of(spec.policy)})
-    problems = [document.problem(keys, text) for keys, text in contradictions(spec)]
-    problems += _of_profiles(spec, shelf)
-    problems += [document.problem(keys, text) for keys, text in _measured_otherwise(spec, shelf)]
-    if problems:
-        raise SpecError(problems)
-    return Scenario(spec, shelf, document, files[0])
+    return Source(document, files, library(tuple(dict.fromkeys(file.parent for file in files)), profiles))
 
 
 def profiles_used(spec: ScenarioSpec) -> list[tuple[Kind, str]]:
@@ -115,7 +137,7 @@ def _measured_otherwise(spec: ScenarioSpec, shelf: Library) -> Iterator[tuple[Ke
 
 def explain(scenario: Scenario) -> list[tuple[str, Any, str]]:
     """Dotted key, value and origin of every value of the scenario; `default` where no file says it."""
-    return [(dotted(keys), value, _origin(scenario, keys)) for keys, value in _leaves(scenario.resolved(), ())]
+    return [(dotted(keys), value, _origin(scenario, keys)) for keys, value in _leaves(scenario.shown(), ())]
 
 
 def _leaves(value: Any, keys: Keys) -> Iterable[tuple[Keys, Any]]:

@@ -23,6 +23,7 @@ from simulator.spec.refs import (
     RegionRef,
     TaskShares,
 )
+from simulator.spec.sweep import SweepSpec
 
 Dispatch = Literal["least-tokens", "shared", "round-robin", "random", "least-calls", "power-of-two", "own"]
 
@@ -386,3 +387,5 @@ class ScenarioSpec(Spec):
     telemetry: TelemetrySpec = TelemetrySpec()
     grid: dict[PlaceName, GridSpec] = Field(default_factory=dict)
     slo: tuple[SloSpec, ...] = ()
+    sweep: SweepSpec | None = None
+    """What `multillm sweep` varies; a run takes the values above."""

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import simpy
+from sweeps import show, sweeps
 from threadpoolctl import threadpool_limits
 
 from simulator import build, load, run
@@ -234,6 +235,7 @@ def main() -> None:
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--queries", type=int, default=1_000_000, help="of the largest run")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--points", type=int, default=200, help="of the sweeps, a second each")
     parser.add_argument("--out", type=Path, default=Path("bench.json"))
     given = parser.parse_args()
     if given.one:
@@ -257,6 +259,7 @@ def main() -> None:
         "run_s": large["run_s"],
         "commands": apart("commands"),
         "policy_time_frac": apart("policies", 5_000),
+        "sweeps": sweeps(given.points, 1.0, 1),
     }
     given.out.write_text(json.dumps(found, indent=2) + "\n")
     costs = [found["scaling"][str(n)] for n in scaling]
@@ -273,6 +276,7 @@ def main() -> None:
     dearest = sorted(found["policy_time_frac"].items(), key=lambda told: -told[1])[:5]
     print("policies       share of run time,", ", ".join(f"{name} {share:.2f}" for name, share in dearest), "...")
     print("commands      ", ", ".join(f"{name} {value:.2f}" for name, value in found["commands"].items()))
+    show(found["sweeps"])
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def do(block: Block) -> None:
         assert block.mark.startswith("printed by: "), block.mark
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/extending.md", "scenarios/traces/README.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/extending.md", "docs/sweeps.md", "scenarios/traces/README.md"])
 def test_a_document_does_what_it_says(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -59,14 +59,15 @@ def test_a_document_does_what_it_says(name: str, tmp_path: Path, monkeypatch: py
         do(block)
 
 
-def test_the_readme_shows_the_table_that_the_quickstart_prints(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("name", ["README.md", "docs/sweeps.md"])
+def test_a_document_shows_the_table_that_its_command_prints(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (block,) = [block for block in blocks(ROOT / "README.md") if block.mark.startswith("printed by: ")]
+    (block,) = [block for block in blocks(ROOT / name) if block.mark.startswith("printed by: ")]
     words = shlex.split(block.mark.removeprefix("printed by: "))
     assert command([*words[1:], "--out", str(tmp_path / "result")]) == 0
     printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
-    assert printed[:-1] == block.text.splitlines(), f"paste what `{shlex.join(words)}` prints into README.md"
+    assert printed[:-1] == block.text.splitlines(), f"paste what `{shlex.join(words)}` prints into {name}"
 
 
 def test_the_shipped_trace_is_what_its_recipe_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +78,9 @@ def test_the_shipped_trace_is_what_its_recipe_makes(tmp_path: Path, monkeypatch:
     assert made == kept
 
 
-@pytest.mark.parametrize("file", ["README.md", "docs/model.md", "docs/extending.md", "scenarios/README.md"])
+@pytest.mark.parametrize(
+    "file", ["README.md", "docs/model.md", "docs/extending.md", "docs/sweeps.md", "scenarios/README.md"]
+)
 def test_links_between_documents_lead_somewhere(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):

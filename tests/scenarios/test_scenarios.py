@@ -84,6 +84,14 @@ def test_the_quickstart_holds_its_limit_and_needs_the_cloud_for_half() -> None:
     assert 0.4 < metric("quickstart", "escalated_frac") < 0.6
 
 
+def test_three_boxes_hold_the_limit_two_do_not_and_each_more_takes_energy() -> None:
+    name = "sweep-replicas"
+    boxes = {number: f"fleet.edge.replicas={number}" for number in (2, 3, 4, 8)}
+    assert metric(name, "ttft_s.p95", boxes[2]) > 15 > metric(name, "ttft_s.p95", boxes[3])
+    joules = [metric(name, "energy_j_per_query", sets) for sets in boxes.values()]
+    assert joules == sorted(joules)
+
+
 def test_one_gpu_holds_its_limit_at_the_rate_shipped_and_no_faster() -> None:
     assert metric("one-gpu", "ttft_s.p95") < 1.0
     assert metric("one-gpu", "ttft_s.p95", "workload.chat.arrivals.rate_per_s=18") > 1.0
