@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simulator.cli.options import Profiles, ScenarioName, Sets
+from simulator.cli.options import MaxReps, Profiles, ScenarioName, Sets, UntilCi, UntilMetric, until_of
 
 if TYPE_CHECKING:
     from simulator.sweeping.plan import Plan
@@ -48,6 +48,9 @@ def sweep(
     fresh: Annotated[bool, typer.Option("--fresh/--resume", help="Run points again that have a result.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and how long it would take.")] = False,
     max_fail: Annotated[int | None, typer.Option("--max-fail", min=0, help="Stop after more failures.")] = None,
+    until_ci: UntilCi = None,
+    metric: UntilMetric = None,
+    max_reps: MaxReps = None,
 ) -> None:
     """Run many points of one scenario; those that have a result are not run again.
 
@@ -59,7 +62,8 @@ def sweep(
 
     given = {"grid": grid_of(grid)} if grid else {}
     spec = spec_of(scenario, given, sets or (), profiles or ())
-    made = plan(scenario, spec, sets or (), profiles or (), out, "--grid" if grid else f"{scenario}: sweep")
+    until = until_of(scenario, sets, profiles, until_ci, metric, max_reps)
+    made = plan(scenario, spec, sets or (), profiles or (), out, "--grid" if grid else f"{scenario}: sweep", until)
     if fresh:
         made.forget()
     if dry_run:

@@ -6,10 +6,11 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from simulator.metrics.until import Until
 from simulator.records.result import SCHEMA_VERSION
 from simulator.records.sweep import POINTS, SweepIndex, SweepPoint, is_finished
 from simulator.running.inputs import inputs, version
@@ -49,8 +50,12 @@ def plan(
     profiles: Iterable[str | Path] = (),
     folder: Path | None = None,
     origin: str = "sweep",
+    until: Until | None = None,
 ) -> Plan:
-    """All points of a sweep, loaded and checked. SpecError has the mistakes of all points, or says too many."""
+    """All points of a sweep, loaded and checked. SpecError has the mistakes of all points, or says too many.
+
+    With `until`, each point has as many replications as that wants.
+    """
     total = count(spec)
     if total > MOST_POINTS:
         raise SpecError([Problem(origin, "", f"{total:,} points: at most {MOST_POINTS:,} are run in one sweep")])
@@ -71,7 +76,7 @@ def plan(
                 break
             continue
         name = scenario.spec.name
-        key = content_key(scenario, hashes)
+        key = content_key(scenario, hashes, until)
         found.append(SweepPoint(values, key))
         jobs.setdefault(key, (laid, values))
     if problems:
@@ -86,19 +91,21 @@ def plan(
             folder=str(where),
             key=key,
             values=dict(values),
-            until=None,
+            until=None if until is None else (until.metric, until.rel_half, until.most),
         )
         for key, (laid, values) in jobs.items()
     )
     return Plan(index, made, where)
 
 
-def content_key(scenario: Scenario, hashes: dict[Path, str] | None = None) -> str:
+def content_key(scenario: Scenario, hashes: dict[Path, str] | None = None, until: Until | None = None) -> str:
     """Twelve hexadecimal digits of all that a result depends on: values, profiles, data, version."""
-    told = {
+    told: dict[str, Any] = {
         "scenario": scenario.resolved(),
         "inputs": inputs(scenario, hashes),
         "version": version(),
         "schema": SCHEMA_VERSION,
     }
+    if until is not None:
+        told["until"] = asdict(until)
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
