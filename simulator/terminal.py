@@ -162,7 +162,7 @@ def _measured(summary: Summary) -> str:
 
 def _metrics(summary: Summary) -> Table:
     """The main table. A metric with a limit that is undefined says why."""
-    table = _table("", ("mean", "right"), ("95 % CI", "left"), ("limit", "left"), ("evidence", "left"))
+    table = empty_table("", ("mean", "right"), ("95 % CI", "left"), ("limit", "left"), ("evidence", "left"))
     held = {_key(one): one for one in summary.slos if one.cls is None}
     for key in dict.fromkeys((*SHOWN, *held)):
         if key not in summary.metrics:
@@ -171,10 +171,10 @@ def _metrics(summary: Summary) -> Table:
         if key not in held and estimate.mean in (None, USUAL.get(key)):
             continue
         if estimate.mean is None:
-            _add(table, _title(key, ""), "-", "", _limit(held[key]), estimate.reason)
+            add_row(table, _title(key, ""), "-", "", _limit(held[key]), estimate.reason)
             continue
         unit, factor = scale(name, estimate.mean)
-        _add(
+        add_row(
             table,
             _title(key, unit),
             figure(estimate.mean * factor),
@@ -255,9 +255,11 @@ def _battery(line: BatteryLine) -> str:
 def _pools(lines: Iterable[PoolLine]) -> Table:
     """One row a pool."""
     numbers = ("replicas", "answers [%]", "calls/query", "busy [%]", "decoding at once")
-    table = _table("pool", *((name, "right") for name in numbers), ("model on device", "left"), ("evidence", "left"))
+    table = empty_table(
+        "pool", *((name, "right") for name in numbers), ("model on device", "left"), ("evidence", "left")
+    )
     for line in lines:
-        _add(
+        add_row(
             table,
             line.pool,
             "hosted" if line.replicas is None else str(line.replicas),
@@ -275,14 +277,14 @@ def _or_dash(value: float | None, factor: float = 1.0) -> str:
     return "-" if value is None else figure(value * factor)
 
 
-def _add(table: Table, *cells: str) -> None:
+def add_row(table: Table, *cells: str) -> None:
     """Add a row as it stands: brackets are units, not Rich's markup."""
     from rich.text import Text
 
     table.add_row(*map(Text, cells))
 
 
-def _table(first: str, *others: tuple[str, Any]) -> Table:
+def empty_table(first: str, *others: tuple[str, Any]) -> Table:
     """An empty table without lines; Rich is imported here because `validate` and `--help` do without it."""
     from rich.table import Table
     from rich.text import Text

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from simulator.cli.compare import compare
 from simulator.cli.init import init
 from simulator.cli.listing import listing
 from simulator.cli.profile import app as profile
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(sweep)
+app.command()(compare)
 app.command()(validate)
 app.command()(show)
 app.command(name="list")(listing)

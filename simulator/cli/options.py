@@ -37,6 +37,7 @@ def until_of(
     scenario: str, sets: Sets, profiles: Profiles, frac: UntilCi, key: UntilMetric, most: MaxReps
 ) -> Until | None:
     """What the three options mean together; None where `--until-ci` is not given."""
+    from simulator.metrics.keys import SHORT
     from simulator.metrics.until import MOST, Until
 
     if frac is None:
@@ -49,4 +50,4 @@ def until_of(
         from simulator.spec.load import load
 
         key = watched(load(scenario, sets or (), profiles or ()).spec)
-    return Until(key, frac, MOST if most is None else most)
+    return Until(SHORT.get(key, key), frac, MOST if most is None else most)

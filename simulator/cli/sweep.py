@@ -14,6 +14,7 @@ import typer
 from simulator.cli.options import MaxReps, Profiles, ScenarioName, Sets, UntilCi, UntilMetric, until_of
 
 if TYPE_CHECKING:
+    from simulator.metrics.until import Until
     from simulator.sweeping.plan import Plan
     from simulator.sweeping.sweep import Told
     from simulator.sweeping.work import Done
@@ -73,6 +74,8 @@ def sweep(
         run_plan(made, jobs, backend.value, client, told, max_fail)
     failures = failed(made)
     _tell(made, len(failures))
+    if until is not None:
+        _tell_precision(made, until)
     for error in list(failures.values())[:SHOWN]:
         print(f"failed: {error}", file=sys.stderr)
     if failures:
@@ -140,3 +143,19 @@ def _tell(made: Plan, failures: int) -> None:
     finished = len(made.jobs) - len(made.left())
     print(f"{finished} of {len(made.jobs)} points have a result" + (f", {failures} failed" if failures else ""))
     print(f"sweep: {display(made.folder)}")
+
+
+def _tell_precision(made: Plan, until: Until) -> None:
+    """How many points are not as sure as was asked."""
+    import json
+
+    from simulator.records.sweep import POINTS, is_finished
+
+    finished = [made.folder / POINTS / job["key"] for job in made.jobs if is_finished(made.folder, job["key"])]
+    got = [
+        json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["until"]["reached"] for folder in finished
+    ]
+    unsure = sum(one is None or one > until.rel_half for one in got)
+    if unsure:
+        wanted = f"{until.metric} to ± {100 * until.rel_half:.2g} %"
+        print(f"{unsure} of {len(got)} points do not know {wanted} after {until.most} replications", file=sys.stderr)
