@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
+from simulator.cli.capacity import capacity
 from simulator.cli.compare import compare
 from simulator.cli.init import init
 from simulator.cli.listing import listing
 from simulator.cli.profile import app as profile
+from simulator.cli.recommend import recommend
 from simulator.cli.run import run
 from simulator.cli.schema import schema
 from simulator.cli.show import show
@@ -30,6 +32,8 @@ app = typer.Typer(
 app.command()(run)
 app.command()(sweep)
 app.command()(compare)
+app.command()(recommend)
+app.command()(capacity)
 app.command()(validate)
 app.command()(show)
 app.command(name="list")(listing)

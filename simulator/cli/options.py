@@ -51,3 +51,14 @@ def until_of(
 
         key = watched(load(scenario, sets or (), profiles or ()).spec)
     return Until(SHORT.get(key, key), frac, MOST if most is None else most)
+
+
+Vary = Annotated[
+    list[str] | None,
+    typer.Option("--vary", metavar="KEY=VALUES", help="1..16 or a,b,c, of a dotted key. Repeatable."),
+]
+Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes; all cores if not given.")]
+SearchFolder = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="The folder of the points, instead of sweeps/NAME-HASH.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the table.")]

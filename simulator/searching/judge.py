@@ -1,0 +1,74 @@
+"""Does a point hold the scenario's limits, in a system that keeps up? And what binds where it does not?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.metrics.keys import key_of_limit
+from simulator.records.summary import Held
+from simulator.searching.points import Tried
+from simulator.spec.load import Scenario
+from simulator.spec.scenario import SloSpec
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Whether a point holds all limits and is STABLE; if not, `why` says what it misses, one text each."""
+
+    holds: bool
+    why: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """One line."""
+        return "; ".join(self.why) if self.why else "holds"
+
+
+def judge(tried: Tried) -> Judged:
+    """The judgement on the means over replications; a point that failed does not hold."""
+    if tried.summary is None:
+        return Judged(False, (tried.error,))
+    why = [missed(held) for held in tried.summary.slos if not held.met]
+    if tried.summary.verdict != "STABLE":
+        why.append(f"{tried.summary.verdict}: {tried.summary.why}")
+    return Judged(not why, tuple(why))
+
+
+def missed(held: Held) -> str:
+    """What a limit misses: "ttft_s p95 of chat is 2.1, not <= 1.5"."""
+    what = held.metric if held.percentile is None else f"{held.metric} p{held.percentile:g}"
+    of = "" if held.cls is None else f" of {held.cls}"
+    bounds = [f"{sign} {bound:g}" for sign, bound in ((">=", held.min), ("<=", held.max)) if bound is not None]
+    value = "undefined" if held.value is None else f"{held.value:.4g}"
+    return f"{what}{of} is {value}, not {' and '.join(bounds)}"
+
+
+def limits(scenario: Scenario) -> list[tuple[str | None, SloSpec]]:
+    """The class (None: all queries) and each limit. SpecError where there is none: then nothing can be held."""
+    spec = scenario.spec
+    found: list[tuple[str | None, SloSpec]] = [(None, slo) for slo in spec.slo]
+    found += [(name, slo) for name, cls in spec.workload.items() for slo in cls.slo]
+    if not found:
+        raise scenario.error("", "has no 'slo': say what must be held, slo: [{metric: ttft_s, percentile: 95, max: 2}]")
+    return found
+
+
+def margin(tried: Tried) -> str:
+    """How the values stand to the limits: "ttft_s.p95 12.5 ± 0.4 (<= 15)", and whether that is more than chance."""
+    assert tried.summary is not None, tried
+    texts = []
+    for held in tried.summary.slos:
+        if held.value is None:
+            continue
+        key = key_of_limit(SloSpec(metric=held.metric, percentile=held.percentile, max=held.max, min=held.min))
+        estimates = tried.summary.metrics if held.cls is None else tried.summary.classes.get(held.cls, {})
+        told = estimates.get(key)
+        text = f"{key}{'' if held.cls is None else ' of ' + held.cls} {held.value:.4g}"
+        if told is not None and told.ci_low is not None and told.ci_high is not None:
+            text += f" ± {(told.ci_high - told.ci_low) / 2:.2g}"
+            crosses = (held.max is not None and told.ci_high > held.max) or (
+                held.min is not None and told.ci_low < held.min
+            )
+            text += " (within chance of its limit)" if crosses else ""
+        texts.append(text)
+    return ", ".join(texts)
