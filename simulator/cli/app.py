@@ -13,11 +13,13 @@ from simulator.cli.capacity import capacity
 from simulator.cli.compare import compare
 from simulator.cli.init import init
 from simulator.cli.listing import listing
+from simulator.cli.optimize import optimize
 from simulator.cli.profile import app as profile
 from simulator.cli.recommend import recommend
 from simulator.cli.run import run
 from simulator.cli.schema import schema
 from simulator.cli.show import show
+from simulator.cli.sql import sql
 from simulator.cli.sweep import sweep
 from simulator.cli.validate import validate
 
@@ -34,6 +36,8 @@ app.command()(sweep)
 app.command()(compare)
 app.command()(recommend)
 app.command()(capacity)
+app.command()(optimize)
+app.command()(sql)
 app.command()(validate)
 app.command()(show)
 app.command(name="list")(listing)

@@ -31,7 +31,7 @@ def capacity(
     By bisection of the rate's logarithm; all rates meet the same queries, closer together. Points are kept: the same
     search, begun again, goes on where it stopped.
     """
-    from simulator.cli.searched import point, print_tried, say, telling
+    from simulator.cli.searched import point, print_tried, say, say_notes, telling
     from simulator.searching.capacity import capacity as search
     from simulator.searching.judge import judge
     from simulator.searching.points import Points
@@ -59,6 +59,5 @@ def capacity(
     say(f"above it: {found.above.name}: {found.bound.text}")
     if found.above.summary is not None:
         say(f"limit there: {found.above.summary.limit}")
-    for note in found.notes:
-        say(f"note: {note}")
+    say_notes(found.best, found.notes)
     say(f"points: {display(points.folder)}")

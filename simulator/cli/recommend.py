@@ -34,7 +34,7 @@ def recommend(
     Whole numbers that rise are searched by bisection, as if more held more, and the neighbours of the answer are tried
     to see whether that is so. Points are kept: the same search, begun again, goes on where it stopped.
     """
-    from simulator.cli.searched import point, print_tried, say, telling
+    from simulator.cli.searched import point, print_tried, say, say_notes, telling
     from simulator.metrics.keys import key_of
     from simulator.searching.judge import judge
     from simulator.searching.points import Points
@@ -65,8 +65,7 @@ def recommend(
         say(f"below it: {one.name}: {judged.text}")
     if not found.bound:
         say("nothing smaller is allowed: no limit binds")
-    for note in found.notes:
-        say(f"note: {note}")
+    say_notes(found.best, found.notes)
     say(f"points: {display(points.folder)}")
 
 

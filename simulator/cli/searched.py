@@ -39,6 +39,16 @@ def telling() -> Told | None:
     return told
 
 
+def say_notes(best: Tried, notes: Sequence[str]) -> None:
+    """What makes an answer less sure."""
+    from simulator.searching.judge import is_close
+
+    for note in notes:
+        say(f"note: {note}")
+    if is_close(best):
+        say("note: a limit lies within the interval of the answer: more replications, or queries, would make it surer")
+
+
 def print_tried(tried: Sequence[tuple[Tried, Judged]], best: Tried) -> None:
     """Every point that was tried, and what it misses."""
     from simulator.searching.judge import margin

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.metrics.keys import key_of_limit
-from simulator.records.summary import Held
+from simulator.records.summary import Estimate, Held, Summary
 from simulator.searching.points import Tried
 from simulator.spec.load import Scenario
 from simulator.spec.scenario import SloSpec
@@ -54,21 +54,33 @@ def limits(scenario: Scenario) -> list[tuple[str | None, SloSpec]]:
 
 
 def margin(tried: Tried) -> str:
-    """How the values stand to the limits: "ttft_s.p95 12.5 ± 0.4 (<= 15)", and whether that is more than chance."""
+    """How the values stand to the limits: "ttft_s.p95 14.8 ± 0.4 (within chance of its limit)"."""
     assert tried.summary is not None, tried
-    texts = []
-    for held in tried.summary.slos:
-        if held.value is None:
-            continue
-        key = key_of_limit(SloSpec(metric=held.metric, percentile=held.percentile, max=held.max, min=held.min))
-        estimates = tried.summary.metrics if held.cls is None else tried.summary.classes.get(held.cls, {})
-        told = estimates.get(key)
-        text = f"{key}{'' if held.cls is None else ' of ' + held.cls} {held.value:.4g}"
-        if told is not None and told.ci_low is not None and told.ci_high is not None:
-            text += f" ± {(told.ci_high - told.ci_low) / 2:.2g}"
-            crosses = (held.max is not None and told.ci_high > held.max) or (
-                held.min is not None and told.ci_low < held.min
-            )
-            text += " (within chance of its limit)" if crosses else ""
-        texts.append(text)
-    return ", ".join(texts)
+    return ", ".join(_stands(held, _estimate(tried.summary, held)) for held in tried.summary.slos)
+
+
+def is_close(tried: Tried) -> bool:
+    """Whether a limit lies within the 95 % interval of its value: then chance decides whether it holds."""
+    assert tried.summary is not None, tried
+    return any(_is_within(held, _estimate(tried.summary, held)) for held in tried.summary.slos)
+
+
+def _estimate(summary: Summary, held: Held) -> Estimate | None:
+    """The metric of a limit as the summary has it; None of percentiles that it does not tell."""
+    key = key_of_limit(SloSpec(metric=held.metric, percentile=held.percentile, max=held.max, min=held.min))
+    return (summary.metrics if held.cls is None else summary.classes.get(held.cls, summary.metrics)).get(key)
+
+
+def _stands(held: Held, told: Estimate | None) -> str:
+    key = key_of_limit(SloSpec(metric=held.metric, percentile=held.percentile, max=held.max, min=held.min))
+    text = key + ("" if held.cls is None else f" of {held.cls}")
+    text += " undefined" if held.value is None else f" {held.value:.4g}"
+    if told is not None and told.ci_low is not None and told.ci_high is not None:
+        text += f" ± {(told.ci_high - told.ci_low) / 2:.2g}"
+    return text + (" (within chance of its limit)" if _is_within(held, told) else "")
+
+
+def _is_within(held: Held, told: Estimate | None) -> bool:
+    if told is None or told.ci_low is None or told.ci_high is None:
+        return False
+    return any(bound is not None and told.ci_low <= bound <= told.ci_high for bound in (held.max, held.min))

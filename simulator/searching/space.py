@@ -10,6 +10,7 @@ from typing import Any
 from simulator.spec.errors import Problem, SpecError
 from simulator.spec.reader import parse_value
 
+_WHOLE = re.compile(r"[+-]?\d+")
 _RANGE = re.compile(r"(.+?)\.\.(.+)")
 MOST = 100_000
 
@@ -78,7 +79,7 @@ def _dimension(key: str, said: str, text: str) -> Dimension:
                 raise _wrong(text, f"a range is between two numbers, not {end!r}")
         if not low < high:
             raise _wrong(text, f"from {low:g} to {high:g} is no range")
-        return Span(key, low, high, isinstance(low, int) and isinstance(high, int))
+        return Span(key, low, high, all(_WHOLE.fullmatch(end.strip()) for end in span.groups()))
     values = parse_value(said if said.startswith("[") else f"[{said}]", origin)
     if not isinstance(values, list) or not values:
         raise _wrong(text, "has no values: write 1..16 or a,b,c")
