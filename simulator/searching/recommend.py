@@ -51,7 +51,7 @@ def recommend(points: Points, grid: Sequence[Axis], least: str | None = None) ->
         points.keep()
     if best is None:
         last = search.tried[-1]
-        raise SpecError(f"nothing that --vary allows holds the limits: {last[0].name}: {last[1].text}")
+        raise SpecError(f"the most that --vary allows does not hold the limits: {last[0].name}: {last[1].text}")
     bound = [search.at(below) for below in search.below(best)]
     point = search.at(best)[0]
     return Recommended(point, tuple(bound), devices_of(point), tuple(search.tried), tuple(notes))
@@ -164,17 +164,23 @@ class _Search:
             below, above = self._steps(best, -1), self._steps(best, 1)
             if below or above:
                 self.at(*below, *above)
-            odd = [place for place in below if self.holds(place)] + [p for p in above if not self.holds(p)]
-            if odd:
-                notes.append(f"more does not always hold more: see {self.at(odd[0])[0].name}")
+            if odd := self._odd():
+                notes.append(
+                    f"more does not always hold more: {self.at(odd[0])[0].name} does, {self.at(odd[1])[0].name} not"
+                )
                 return self._scanned(best, least, notes)
             better = [place for place in above if self.rank(place, least) < self.rank(best, least)]
             if not better:
                 return best, notes
             best = min(better, key=lambda place: self.rank(place, least))
-        if any(judged.holds for _, judged in self.tried):
-            return self._scanned(None, least, ["more does not always hold more"])
         return best, notes
+
+    def _odd(self) -> tuple[Place, Place] | None:
+        """A point that holds and one with more that does not, if there are such among those tried."""
+        for one, other in itertools.permutations(self.places, 2):
+            if self._is_below(one, other) and self.holds(one) and not self.holds(other):
+                return one, other
+        return None
 
     def _scanned(self, best: Place | None, least: str | None, notes: list[str]) -> tuple[Place | None, list[str]]:
         """The best of all points, or of those tried where there are too many."""
