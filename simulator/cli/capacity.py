@@ -33,7 +33,7 @@ def capacity(
     """
     from simulator.cli.searched import point, print_tried, say, say_notes, telling
     from simulator.searching.capacity import capacity as search
-    from simulator.searching.judge import judge
+    from simulator.searching.judge import doubts, judge
     from simulator.searching.points import Points
     from simulator.spec.reader import display
 
@@ -48,7 +48,7 @@ def capacity(
             "tolerance": tolerance,
             "best": point(found.best, judge(found.best)),
             "above": point(found.above, found.bound),
-            "notes": list(found.notes),
+            "notes": [*found.notes, *doubts(found.best)],
             "folder": str(points.folder),
         }
         print(json.dumps(document, indent=2, allow_nan=False))

@@ -36,7 +36,7 @@ def recommend(
     """
     from simulator.cli.searched import point, print_tried, say, say_notes, telling
     from simulator.metrics.keys import key_of
-    from simulator.searching.judge import judge
+    from simulator.searching.judge import doubts, judge
     from simulator.searching.points import Points
     from simulator.searching.recommend import recommend as search
     from simulator.searching.space import axes, space
@@ -53,7 +53,7 @@ def recommend(
             "best": point(found.best, judge(found.best)),
             "devices": found.devices,
             "bound": [point(*one) for one in found.bound],
-            "notes": list(found.notes),
+            "notes": [*found.notes, *doubts(found.best)],
             "tried": [point(*one) for one in found.tried],
             "folder": str(points.folder),
         }

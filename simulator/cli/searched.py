@@ -41,12 +41,10 @@ def telling() -> Told | None:
 
 def say_notes(best: Tried, notes: Sequence[str]) -> None:
     """What makes an answer less sure."""
-    from simulator.searching.judge import is_close
+    from simulator.searching.judge import doubts
 
-    for note in notes:
+    for note in (*notes, *doubts(best)):
         say(f"note: {note}")
-    if is_close(best):
-        say("note: a limit lies within the interval of the answer: more replications, or queries, would make it surer")
 
 
 def print_tried(tried: Sequence[tuple[Tried, Judged]], best: Tried) -> None:

@@ -10,6 +10,8 @@ from simulator.searching.points import Tried
 from simulator.spec.load import Scenario
 from simulator.spec.scenario import SloSpec
 
+LONG = 20  # times that a query takes: in shorter runs a system fills up, and seems to be overloaded
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -63,6 +65,21 @@ def is_close(tried: Tried) -> bool:
     """Whether a limit lies within the 95 % interval of its value: then chance decides whether it holds."""
     assert tried.summary is not None, tried
     return any(_is_within(held, _estimate(tried.summary, held)) for held in tried.summary.slos)
+
+
+def doubts(tried: Tried) -> list[str]:
+    """What makes a judgement less sure: limits within chance, and runs that end before a queue would build up."""
+    assert tried.summary is not None, tried
+    found = []
+    if is_close(tried):
+        found.append("a limit lies within the interval of its value: more replications or queries would make it surer")
+    stay_s = tried.summary.metrics["e2e_s.mean"].mean
+    span_s = min(tried.summary.span_s, default=0.0)
+    if stay_s is not None and span_s < LONG * stay_s:
+        found.append(
+            f"a run lasts {span_s:.3g} s, and a query {stay_s:.3g} s: more queries would show whether it keeps up"
+        )
+    return found
 
 
 def _estimate(summary: Summary, held: Held) -> Estimate | None:
