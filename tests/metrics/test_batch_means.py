@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import io
 from math import log, sqrt
 
 import numpy as np
 import pytest
 from made_run import mm1, run_of, waits_s
+from rich.console import Console
 from scipy import stats
 
 from simulator.metrics.batches import batch_half, memory
 from simulator.metrics.intervals import student_half
 from simulator.metrics.summarise import summarise
 from simulator.metrics.window import mser
+from simulator.terminal import render
 
 EXPERIMENTS = 400
 
@@ -66,6 +69,13 @@ def test_one_long_replication_has_intervals_and_says_of_what():
     assert "batch means" in kept["e2e_s.p95"].reason
     assert kept["e2e_s.p95"].ci_low < quantile_in_mm1(0.5, 95) < kept["e2e_s.p95"].ci_high
     assert kept["queries_per_s"].ci_low is None
+
+
+def test_the_terminal_says_how_the_intervals_of_one_replication_were_made():
+    said = Console(file=io.StringIO(), width=120)
+    render(summarise(*run_of(mm1(0.5, 20_000, seed=4))), said)
+    told = [line for line in said.file.getvalue().splitlines() if "batch means" in line]
+    assert told[0].startswith("interval of batch means: one replication in ")
 
 
 def test_where_long_waits_come_together_there_is_no_interval():
