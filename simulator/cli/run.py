@@ -51,7 +51,9 @@ def run(
         until = until_of(scenario, sets, profiles, until_ci, metric, max_reps)
         from simulator.running import run as simulate  # pandas and scipy, for which no mistake above has to wait
 
-        with progress(system.scenario.spec.run, show=not quiet) as told:
+        spec = system.scenario.spec.run
+        most = spec if until is None else spec.model_copy(update={"replications": until.most})
+        with progress(most, show=not quiet) as told:
             result = simulate(system, told, until)
         folder = result.save(out)
     _tell(result, folder, as_json, quiet)

@@ -50,7 +50,8 @@ def run(system: System, progress: Progress | None = None, until: Until | None = 
     windows: list[Window] = []
     samples: list[Sample] = []  # of `until`
     facts = _facts(system, [])
-    while len(told) < spec.run.replications or (until is not None and not until.is_enough(samples, spec.seed)):
+    first = spec.run.replications if until is None else min(spec.run.replications, until.most)
+    while len(told) < first or (until is not None and not until.is_enough(samples, spec.seed)):
         one, seen = _replicate(system, len(told), progress)
         told.append(one)
         windows.append(seen)

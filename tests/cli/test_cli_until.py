@@ -63,6 +63,11 @@ def test_too_many_replications_are_told(world: Shell) -> None:
     assert read_result(Path("kept")).summary.replications == 3
 
 
+def test_fewer_than_the_file_says_may_be_enough(world: Shell) -> None:
+    world("run", "random.yaml", "--reps", "6", "--until-ci", "0.9", "--max-reps", "3", "--out", "kept", "--quiet")
+    assert read_result(Path("kept")).summary.replications == 3
+
+
 def test_points_of_a_sweep_have_as_many_as_each_needs_under_a_key_of_their_own(world: Shell) -> None:
     grid = ("sweep", "random.yaml", "--grid", "seed=1,2", "--jobs", "1", "--out", "points")
     plain = world(*grid)
