@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simulator.records.errors import ResultError
 from simulator.records.result import read_result
 from simulator.records.summary import Summary
-from simulator.records.sweep import POINTS, SweepIndex, SweepPoint, is_finished
+from simulator.records.sweep import INDEX, POINTS, SweepIndex, SweepPoint, is_finished
 from simulator.spec.errors import Problem, SpecError
 from simulator.spec.load import Scenario, load
 from simulator.spec.merge import Override
@@ -99,6 +100,7 @@ class Points:
                 continue
             of[text] = job["key"]
             jobs[job["key"]] = job
+        self._mark()
         left = [job for key, job in jobs.items() if not is_finished(self.folder, key)]
         failed = {done["key"]: done["error"] for done in execute(left, 1 if len(left) == 1 else self.jobs)}
         for text, values in fresh.items():
@@ -113,6 +115,13 @@ class Points:
         points = tuple(SweepPoint(one.values, one.key) for one in self.tried if one.key)
         if points:
             SweepIndex(self.scenario.spec.name, points).write(self.folder)
+
+    def _mark(self) -> None:
+        """Make the folder one of sweeps before anything is in it, so that a search that is killed may go on."""
+        try:
+            (self.folder / INDEX).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ResultError(f"{self.folder}: cannot be written: {error.strerror or error}") from None
 
     def _plan(self, values: Values) -> Job:
         spec = SweepSpec(list=(dict(values),))

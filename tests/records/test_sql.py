@@ -24,10 +24,10 @@ policy: {use: always, pool: one}
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two sweeps with three points, one of them of both."""
     where = tmp_path_factory.mktemp("sweep") / "it's here"
-    where.mkdir()
-    (where / "tiny.yaml").write_text(TINY)
-    sweep(where / "tiny.yaml", grid={"fleet.one.replicas": [1, 2]}, folder=where, jobs=1)
-    sweep(where / "tiny.yaml", grid={"fleet.one.replicas": [2, 3]}, folder=where, jobs=1)
+    file = tmp_path_factory.mktemp("scenario") / "tiny.yaml"
+    file.write_text(TINY)
+    sweep(file, grid={"fleet.one.replicas": [1, 2]}, folder=where, jobs=1)
+    sweep(file, grid={"fleet.one.replicas": [2, 3]}, folder=where, jobs=1)
     return where
 
 
