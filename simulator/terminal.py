@@ -96,6 +96,8 @@ def render(summary: Summary, console: Console) -> None:
     console.print(summary.verdict, style=COLOURS[summary.verdict], end=": ", highlight=False)
     console.print(summary.why, markup=False, highlight=False)
     console.print(_metrics(summary))
+    for text in _from_one_replication(summary):
+        console.print(text, markup=False, highlight=False)
     for held in summary.slos:
         if held.cls is not None or _key(held) not in summary.metrics:
             console.print(_limit_line(held), markup=False, highlight=False)
@@ -181,6 +183,12 @@ def _metrics(summary: Summary) -> Table:
             estimate.evidence,
         )
     return table
+
+
+def _from_one_replication(summary: Summary) -> Iterable[str]:
+    """How the intervals of a single replication were made."""
+    shown = [summary.metrics[key] for key in SHOWN if key in summary.metrics]
+    return dict.fromkeys(one.reason for one in shown if one.ci_low is not None and one.reason)
 
 
 def _undefined(summary: Summary) -> Iterable[str]:

@@ -10,14 +10,19 @@ from typing import Annotated
 import typer
 
 from simulator.cli.calibrate import calibrate
+from simulator.cli.capacity import capacity
+from simulator.cli.compare import compare
 from simulator.cli.curve import curve
 from simulator.cli.init import init
 from simulator.cli.listing import listing
+from simulator.cli.optimize import optimize
 from simulator.cli.profile import app as profile
+from simulator.cli.recommend import recommend
 from simulator.cli.replay import replay
 from simulator.cli.run import run
 from simulator.cli.schema import schema
 from simulator.cli.show import show
+from simulator.cli.sql import sql
 from simulator.cli.sweep import sweep
 from simulator.cli.validate import validate
 
@@ -31,6 +36,11 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(sweep)
+app.command()(compare)
+app.command()(recommend)
+app.command()(capacity)
+app.command()(optimize)
+app.command()(sql)
 app.command()(validate)
 app.command()(show)
 app.command()(curve)

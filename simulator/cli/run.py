@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli.options import Profiles, ScenarioName, Sets
+from simulator.cli.options import MaxReps, Profiles, ScenarioName, Sets, UntilCi, UntilMetric, until_of
 
 if TYPE_CHECKING:
     from simulator.records.result import Result
@@ -31,6 +31,9 @@ def run(
         Path | None, typer.Option("--out", metavar="DIR", help="The result folder, instead of runs/NAME-HASH.")
     ] = None,
     profiles: Profiles = None,
+    until_ci: UntilCi = None,
+    metric: UntilMetric = None,
+    max_reps: MaxReps = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but the result folder.")] = False,
 ) -> None:
@@ -45,12 +48,17 @@ def run(
     with redirect_stdout(sys.stderr):  # what a policy of the user's prints is no part of the answer
         system = build(load(scenario, [*(sets or ()), *_overrides(seed, reps)], profiles or ()))
         _check_out(out)
+        until = until_of(scenario, sets, profiles, until_ci, metric, max_reps)
         from simulator.running import run as simulate  # pandas and scipy, for which no mistake above has to wait
 
-        with progress(system.scenario.spec.run, show=not quiet) as told:
-            result = simulate(system, told)
+        spec = system.scenario.spec.run
+        most = spec if until is None else spec.model_copy(update={"replications": until.most})
+        with progress(most, show=not quiet) as told:
+            result = simulate(system, told, until)
         folder = result.save(out)
     _tell(result, folder, as_json, quiet)
+    if until is not None:
+        print(_precision(result), file=sys.stderr)
     missed = [held for held in result.summary.slos if held.gate and not held.met]
     for held in missed:
         print(_missed(held), file=sys.stderr)
@@ -93,6 +101,16 @@ def _tell(result: Result, folder: Path, as_json: bool, quiet: bool) -> None:
 
     render(result.summary, Console(width=None if sys.stdout.isatty() else WIDTH))
     print(f"result: {display(folder)}")
+
+
+def _precision(result: Result) -> str:
+    """One line about what --until-ci came to."""
+    asked = result.manifest["until"]
+    got, wanted, count = asked["reached"], asked["rel_half"], result.summary.replications
+    told = "has no interval" if got is None else f"is known to ± {100 * got:.2g} %"
+    enough = got is not None and got <= wanted
+    less = "" if enough else f", not ± {100 * wanted:.2g} %: --max-reps {asked['most']} is reached"
+    return f"{asked['metric']} {told} after {count} replications{less}"
 
 
 def _missed(held: Held) -> str:

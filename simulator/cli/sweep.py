@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simulator.cli.options import Profiles, ScenarioName, Sets
+from simulator.cli.options import MaxReps, Profiles, ScenarioName, Sets, UntilCi, UntilMetric, until_of
 
 if TYPE_CHECKING:
+    from simulator.metrics.until import Until
     from simulator.sweeping.plan import Plan
     from simulator.sweeping.sweep import Told
     from simulator.sweeping.work import Done, Job
@@ -52,6 +53,9 @@ def sweep(
     fresh: Annotated[bool, typer.Option("--fresh/--resume", help="Run points again that have a result.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and how long it would take.")] = False,
     max_fail: Annotated[int | None, typer.Option("--max-fail", min=0, help="Stop after more failures.")] = None,
+    until_ci: UntilCi = None,
+    metric: UntilMetric = None,
+    max_reps: MaxReps = None,
 ) -> None:
     """Run many points of one scenario; those that have a result are not run again.
 
@@ -63,7 +67,8 @@ def sweep(
 
     given = {"grid": grid_of(grid)} if grid else {}
     spec = spec_of(scenario, given, sets or (), profiles or ())
-    made = plan(scenario, spec, sets or (), profiles or (), out, "--grid" if grid else None)
+    until = until_of(scenario, sets, profiles, until_ci, metric, max_reps)
+    made = plan(scenario, spec, sets or (), profiles or (), out, "--grid" if grid else None, until)
     if dry_run:
         _dry(made, jobs, fresh)
         return
@@ -71,6 +76,8 @@ def sweep(
         run_plan(made, jobs, backend.value, client, told, max_fail, fresh)
     failures = failed(made)
     _tell(made, len(failures))
+    if until is not None:
+        _tell_precision(made, until)
     for error in list(failures.values())[:TOLD]:
         print(f"failed: {error}", file=sys.stderr)
     if failures:
@@ -182,3 +189,19 @@ def _tell(made: Plan, failures: int) -> None:
     finished = len(made.jobs) - len(made.left())
     print(f"{finished} of {len(made.jobs)} points have a result" + (f", {failures} failed" if failures else ""))
     print(f"sweep: {display(made.folder)}")
+
+
+def _tell_precision(made: Plan, until: Until) -> None:
+    """How many points are not as sure as was asked."""
+    import json
+
+    from simulator.records.sweep import POINTS, is_finished
+
+    finished = [made.folder / POINTS / job["key"] for job in made.jobs if is_finished(made.folder, job["key"])]
+    got = [
+        json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["until"]["reached"] for folder in finished
+    ]
+    unsure = sum(one is None or one > until.rel_half for one in got)
+    if unsure:
+        wanted = f"{until.metric} to ± {100 * until.rel_half:.2g} %"
+        print(f"{unsure} of {len(got)} points do not know {wanted} after {until.most} replications", file=sys.stderr)

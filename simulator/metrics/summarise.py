@@ -8,11 +8,12 @@ from math import isnan
 import numpy as np
 import pandas as pd
 
+from simulator.metrics.batches import within
 from simulator.metrics.breakdown import battery_lines, critical_path, energy_parts, pool_lines, what_limits
 from simulator.metrics.evidence import Basis, bases, weakest
 from simulator.metrics.facts import RunFacts
 from simulator.metrics.intervals import interval, resample
-from simulator.metrics.registry import METRICS, Metric, why_undefined
+from simulator.metrics.registry import METRICS, STATISTICS, Metric, why_undefined
 from simulator.metrics.sample import Sample, measure, sample, statistic
 from simulator.metrics.verdict import verdict
 from simulator.records.summary import Estimate, Held, Summary
@@ -71,12 +72,14 @@ def estimates(samples: Sequence[Sample], rests_on: Bases, seed: int) -> dict[str
     found = {}
     for metric in METRICS.values():
         evidence = str(weakest(rests_on[domain] for domain in metric.domains) or "")
-        for key in metric.keys:
+        for key, percentile in zip(metric.keys, STATISTICS.values(), strict=False):
             values = [one[key] for one in measured]
             if any(map(isnan, values)):
                 found[key] = _undefined(metric, samples, values)
                 continue
             low, high, reason = interval(metric, values, resampled)
+            if len(samples) == 1 and metric.bottom is None:
+                low, high, reason = within(values[0], samples[0].values(metric.top), percentile)
             found[key] = Estimate(float(np.mean(values)), low, high, metric.unit, evidence, reason, tuple(values))
     return found
 

@@ -20,6 +20,7 @@ from simulator.records.tables import SCHEMA, StoredTables, TablesLike, write_tab
 
 KIND = "multillm-result"  # in manifest.json: what marks a folder as ours
 SCHEMA_VERSION = 1
+_SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where it is there: sweeps read thousands
 IDENTITY = ("version", "inputs")  # of the manifest: with the scenario and the seed, what makes two runs equal
 
 
@@ -108,7 +109,7 @@ def read_result(folder: Path) -> Result:
     if missing:
         raise ResultError(f"{folder}: incomplete: no {', '.join(missing)}")
     try:
-        scenario = yaml.safe_load((folder / "scenario.resolved.yaml").read_text(encoding="utf-8"))
+        scenario = yaml.load((folder / "scenario.resolved.yaml").read_text(encoding="utf-8"), _SAFE)
         summary = Summary.from_dict(json.loads((folder / "summary.json").read_text(encoding="utf-8")))
     except OSError as error:
         raise ResultError(f"{folder}: incomplete: {error.filename}: {error.strerror}") from error

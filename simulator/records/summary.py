@@ -13,6 +13,8 @@ Verdict = Literal["STABLE", "BACKLOGGED", "OVERLOADED"]
 class Estimate:
     """A metric with its 95 % interval, in `unit`. What is None is undefined or unknown, and `reason` says why.
 
+    Of an interval from a single replication, `reason` says that it is of batch means.
+
     `each` are the values of the replications. `evidence` is the weakest kind that the value rests on, with its share.
     """
 

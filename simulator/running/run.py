@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,9 @@ from simulator.engine.build import System
 from simulator.engine.build.built import Host
 from simulator.engine.replication import Replication
 from simulator.metrics.facts import BatteryFacts, ClassFacts, PoolFacts, RunFacts, Window
+from simulator.metrics.sample import Sample, sample
 from simulator.metrics.summarise import summarise
+from simulator.metrics.until import Until
 from simulator.metrics.window import window
 from simulator.physics.link import time_evidence
 from simulator.physics.roofline import Roofline
@@ -37,16 +40,25 @@ LEFT_OUT = ("faults, autoscaling and prefix caches (errs to low latency and ener
 Progress = Callable[[int, int], None]  # replication, queries that came
 
 
-def run(system: System, progress: Progress | None = None) -> Result:
-    """Simulate all replications of `system`. Raises PolicyError where a policy of the user's breaks its promises."""
+def run(system: System, progress: Progress | None = None, until: Until | None = None) -> Result:
+    """Simulate all replications of `system`, or as many more as `until` wants.
+
+    The result is that of a scenario with so many replications; its manifest's `until` has what was asked and reached.
+    Raises PolicyError where a policy of the user's breaks its promises.
+    """
     started = time.perf_counter()
     spec = system.scenario.spec
     told: list[dict[str, pd.DataFrame]] = []
     windows: list[Window] = []
-    for replication in range(spec.run.replications):
-        one, seen = _replicate(system, replication, progress)
+    samples: list[Sample] = []  # of `until`
+    facts = _facts(system, [])
+    first = spec.run.replications if until is None else min(spec.run.replications, until.most)
+    while len(told) < first or (until is not None and not until.is_enough(samples, spec.seed)):
+        one, seen = _replicate(system, len(told), progress)
         told.append(one)
         windows.append(seen)
+        if until is not None:
+            samples.append(sample(one["queries"], one["ledger"], seen, facts)[0])
     simulated = time.perf_counter()
     tables = Tables(**{name: _joined([one[name] for one in told]) for name in SCHEMA})
     summary = summarise(tables, _facts(system, windows))
@@ -60,7 +72,11 @@ def run(system: System, progress: Progress | None = None) -> Result:
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
     }
-    return Result(spec.name, system.scenario.resolved(), tables, summary, manifest)
+    if until is not None:
+        manifest["until"] = {**asdict(until), "reached": until.reached(samples, spec.seed)}
+    resolved = system.scenario.resolved()
+    resolved["run"]["replications"] = len(windows)
+    return Result(spec.name, resolved, tables, summary, manifest)
 
 
 def _replicate(system: System, number: int, progress: Progress | None) -> tuple[dict[str, pd.DataFrame], Window]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from simulator.metrics.until import Until
 from simulator.records.files import remove
 from simulator.records.result import SCHEMA_VERSION
 from simulator.records.sweep import POINTS, SweepIndex, SweepPoint, is_finished
@@ -46,8 +47,12 @@ def plan(
     profiles: Iterable[str | Path] = (),
     folder: Path | None = None,
     origin: str | None = "sweep",
+    until: Until | None = None,
 ) -> Plan:
-    """All points of a sweep, loaded and checked: see `loaded`, which raises SpecError. Paths in jobs are absolute."""
+    """All points of a sweep, loaded and checked: see `loaded`, which raises SpecError. Paths in jobs are absolute.
+
+    With `until`, each point has as many replications as that wants.
+    """
     shelves = [str(Path(profile).absolute()) for profile in profiles]
     found: list[SweepPoint] = []
     jobs: dict[str, tuple[tuple[Override, ...], Mapping[str, Any]]] = {}
@@ -55,7 +60,7 @@ def plan(
     name = ""
     for point in loaded(source, spec, sets, shelves, origin):
         name = point.scenario.spec.name
-        key = content_key(point.scenario, hashes)
+        key = content_key(point.scenario, hashes, until)
         found.append(SweepPoint(point.values, key))
         jobs.setdefault(key, (point.laid, point.values))
     index = SweepIndex(name, tuple(found))
@@ -69,19 +74,21 @@ def plan(
             folder=str(where),
             key=key,
             values=dict(values),
-            until=None,
+            until=None if until is None else (until.metric, until.rel_half, until.most),
         )
         for key, (laid, values) in jobs.items()
     )
     return Plan(index, made, where)
 
 
-def content_key(scenario: Scenario, hashes: dict[Path, str] | None = None) -> str:
+def content_key(scenario: Scenario, hashes: dict[Path, str] | None = None, until: Until | None = None) -> str:
     """Twelve hexadecimal digits of all that a result depends on: values, profiles, data, version."""
-    told = {
+    told: dict[str, Any] = {
         "scenario": scenario.resolved(),
         "inputs": inputs(scenario, hashes),
         "version": version(),
         "schema": SCHEMA_VERSION,
     }
+    if until is not None:
+        told["until"] = asdict(until)
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]

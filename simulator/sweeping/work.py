@@ -58,9 +58,11 @@ def _failure(job: Job) -> Path:
 
 def _run(job: Job, folder: Path) -> None:
     from simulator.engine.build import build
+    from simulator.metrics.until import Until
     from simulator.running import run
     from simulator.spec.load import load
     from simulator.spec.merge import Override
 
     system = build(load(job["source"], [Override(*given) for given in job["sets"]], job["profiles"]))
-    run(system).save(folder / POINTS / job["key"])
+    until = None if job["until"] is None else Until(*job["until"])
+    run(system, until=until).save(folder / POINTS / job["key"])

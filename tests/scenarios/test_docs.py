@@ -39,7 +39,7 @@ def do(block: Block) -> None:
     elif block.mark == "run" and block.language == "python":
         exec(compile(block.text, "block", "exec"), {"__name__": "block"})
     elif block.mark == "run" and block.language == "sh":
-        for line in block.text.splitlines():
+        for line in block.text.replace("\\\n", " ").splitlines():
             words = shlex.split(line)
             while "=" in words[0]:  # PYTHONPATH=., which the test's own path stands for
                 words = words[1:]
@@ -49,7 +49,9 @@ def do(block: Block) -> None:
         assert block.mark.startswith("printed by: "), block.mark
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/extending.md", "docs/sweeps.md", "scenarios/traces/README.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/answers.md", "docs/extending.md", "docs/sweeps.md", "scenarios/traces/README.md"]
+)
 def test_a_document_does_what_it_says(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -79,7 +81,8 @@ def test_the_shipped_trace_is_what_its_recipe_makes(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    "file", ["README.md", "docs/model.md", "docs/extending.md", "docs/sweeps.md", "scenarios/README.md"]
+    "file",
+    ["README.md", "docs/answers.md", "docs/model.md", "docs/extending.md", "docs/sweeps.md", "scenarios/README.md"],
 )
 def test_links_between_documents_lead_somewhere(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")

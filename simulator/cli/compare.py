@@ -1,0 +1,172 @@
+"""`multillm compare`: what differs between two runs or more, and whether that is more than chance."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from simulator.cli.options import Profiles, Sets
+
+if TYPE_CHECKING:
+    from simulator.metrics.paired import Difference
+    from simulator.records.result import Result
+
+WIDTH = 120  # of tables that go into a file or a pipe
+
+
+class Compared(NamedTuple):
+    """A run beside the first one."""
+
+    name: str
+    paired: bool
+    differences: list[Difference]
+
+
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="A B [...]", help="Result folders, or scenarios to run; A is the reference.")
+    ],
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metrics", metavar="KEYS", help="accuracy,ttft_s.p95: instead of the usual. Repeatable."),
+    ] = None,
+    sets: Sets = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="The seed, instead of that of A.")] = None,
+    reps: Annotated[int | None, typer.Option("--reps", min=1, help="Replications, instead of those of A.")] = None,
+    profiles: Profiles = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the tables.")] = False,
+) -> None:
+    """Differences to the first run, each with its 95 % interval.
+
+    Scenarios are run now with the seed and the replications of A: all meet the same queries, so that what differs is
+    the system's. Runs that did not are compared as independent ones, which is less sure.
+    """
+    from simulator.metrics.keys import key_of
+    from simulator.metrics.paired import differences, same_world
+
+    if len(runs) < 2:
+        raise typer.BadParameter("give two runs or more", param_hint="A B [...]")
+    asked = [key_of(key.strip()) for text in metrics or () for key in text.split(",")]
+    with redirect_stdout(sys.stderr):
+        results = _results(runs, sets, seed, reps, profiles)
+    first = results[0]
+    keys = asked or _usual(results)
+    names = _names(runs, results)
+    compared = [
+        Compared(name, same_world(first, other), differences(first, other, keys))
+        for name, other in zip(names[1:], results[1:], strict=True)
+    ]
+    if as_json:
+        print(json.dumps(_document(names[0], compared), indent=2, allow_nan=False))
+        return
+    for one in compared:
+        _render(names[0], one)
+
+
+def _results(runs: list[str], sets: Sets, seed: int | None, reps: int | None, profiles: Profiles) -> list[Result]:
+    """Results that are there are read, scenarios are run; all scenarios are checked before any runs."""
+    from simulator.engine.build import build
+    from simulator.records.result import read_result
+    from simulator.running import run
+    from simulator.spec.load import load
+    from simulator.spec.merge import Override
+
+    kept = {text: read_result(Path(text)) for text in runs if Path(text).is_dir()}
+    if runs[0] in kept:
+        told = kept[runs[0]].scenario
+        usual = (told["seed"], told["run"]["replications"])
+    else:
+        spec = load(runs[0], sets or (), profiles or ()).spec
+        usual = (spec.seed, spec.run.replications)
+    laid = (("seed", usual[0] if seed is None else seed), ("run.replications", usual[1] if reps is None else reps))
+    same = [Override(f"compare: {key}", key, str(value)) for key, value in laid]
+    systems = {
+        text: build(load(text, [*(sets or ()), *same], profiles or ()))
+        for text in dict.fromkeys(runs)
+        if text not in kept
+    }
+    return [kept[text] if text in kept else run(systems[text]) for text in runs]
+
+
+def _usual(results: list[Result]) -> list[str]:
+    """Metrics of the terminal's table, and those with limits, that some run has with a value worth a line."""
+    from simulator.terminal import SHOWN, USUAL
+
+    known = results[0].summary.metrics
+    keys = [key for key in SHOWN if key in known]
+    return [key for key in keys if any(_is_worth(r.summary.metrics.get(key), USUAL.get(key)) for r in results)]
+
+
+def _is_worth(estimate: Any, usual: float | None) -> bool:
+    return estimate is not None and estimate.mean not in (None, usual)
+
+
+def _names(runs: list[str], results: list[Result]) -> list[str]:
+    """Names of the scenarios; what was typed, where two have the same."""
+    names = [result.name for result in results]
+    return names if len(set(names)) == len(names) else list(runs)
+
+
+def _document(first: str, compared: list[Compared]) -> dict[str, Any]:
+    return {
+        "reference": first,
+        "compared": [
+            {"name": one.name, "paired": one.paired, "metrics": [asdict(each) for each in one.differences]}
+            for one in compared
+        ],
+    }
+
+
+def _render(first: str, compared: Compared) -> None:
+    """One table: the metrics of both, their difference and what that means."""
+    from rich.console import Console
+
+    from simulator.metrics.keys import title_of
+    from simulator.terminal import add_row, empty_table, figure, scale
+
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    how = "the same queries, pair by pair" if compared.paired else "other queries, so independent and less sure"
+    console.print(f"{compared.name} against {first}: {how}", markup=False, highlight=False)
+    numbers = ((first, "right"), (compared.name, "right"), ("difference", "right"), ("95 % CI", "left"))
+    table = empty_table("", *numbers, ("", "left"))
+    table.columns[-1].no_wrap = True
+    for one in compared.differences:
+        unit, factor = scale(one.metric.partition(".")[0], one.a if one.a is not None else one.b)
+        title = title_of(one.metric) + (f" [{unit}]" if unit else "")
+        if one.a is None or one.b is None or one.diff is None:
+            add_row(table, title, *(_or_dash(value, factor) for value in (one.a, one.b)), "-", "", one.reason)
+            continue
+        shown = [figure(value * factor) for value in (one.a, one.b)]
+        signed = f"{'+' if one.diff > 0 else ''}{figure(one.diff * factor, like=one.a * factor)}"
+        add_row(table, title, *shown, signed, _interval(one, factor), verdict(one))
+    console.print(table)
+
+
+def verdict(one: Difference) -> str:
+    """What a difference means, in words."""
+    if one.ci_low is None:
+        return f"not known: {one.reason}"
+    if not one.clear or one.diff is None:
+        return "no clear difference"
+    return "clear: better" if (one.diff < 0) == (one.better == "lower") else "clear: worse"
+
+
+def _interval(one: Difference, factor: float) -> str:
+    from simulator.terminal import figure
+
+    if one.ci_low is None or one.ci_high is None or one.a is None:
+        return ""
+    low, high = (figure(end * factor, like=one.a * factor) for end in (one.ci_low, one.ci_high))
+    return f"{low} to {high}"
+
+
+def _or_dash(value: float | None, factor: float) -> str:
+    from simulator.terminal import figure
+
+    return "-" if value is None else figure(value * factor)
