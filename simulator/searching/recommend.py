@@ -177,10 +177,10 @@ class _Search:
 
     def _odd(self) -> tuple[Place, Place] | None:
         """A point that holds and one with more that does not, if there are such among those tried."""
-        for one, other in itertools.permutations(self.places, 2):
-            if self._is_below(one, other) and self.holds(one) and not self.holds(other):
-                return one, other
-        return None
+        held = [place for place in self.places if self.holds(place)]
+        missing = [place for place in self.places if not self.holds(place)]
+        pairs = itertools.product(held, missing)
+        return next(((one, other) for one, other in pairs if self._is_below(one, other)), None)
 
     def _scanned(self, best: Place | None, least: str | None, notes: list[str]) -> tuple[Place | None, list[str]]:
         """The best of all points, or of those tried where there are too many."""
