@@ -12,7 +12,15 @@ from typing import Any
 from simulator.records.errors import ResultError
 from simulator.records.result import read_result
 from simulator.records.summary import Summary
-from simulator.records.sweep import INDEX, POINTS, SweepIndex, SweepPoint, is_finished
+from simulator.records.sweep import (
+    INDEX,
+    POINTS,
+    SweepIndex,
+    SweepPoint,
+    check_folder,
+    clear_abandoned,
+    is_finished,
+)
 from simulator.spec.errors import Problem, SpecError
 from simulator.spec.load import Scenario, load
 from simulator.spec.merge import Override
@@ -117,11 +125,16 @@ class Points:
             SweepIndex(self.scenario.spec.name, points).write(self.folder)
 
     def _mark(self) -> None:
-        """Make the folder one of sweeps before anything is in it, so that a search that is killed may go on."""
+        """Make the folder one of sweeps before anything is in it, so that a search that is killed may go on.
+
+        Raises ResultError where it is somebody else's.
+        """
+        check_folder(self.folder)
         try:
             (self.folder / INDEX).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ResultError(f"{self.folder}: cannot be written: {error.strerror or error}") from None
+        clear_abandoned(self.folder)
 
     def _plan(self, values: Values) -> Job:
         spec = SweepSpec(list=(dict(values),))

@@ -14,7 +14,7 @@ from simulator.spec.units import UNITS, to_base
 
 # Numbers without a unit: counts, shares, indices; and limits whose unit is the metric's.
 DIMENSIONLESS = {
-    *("noise", "right", "wrong"),
+    *("noise", "right", "wrong", "points", "low", "high"),
     *("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab", "experts", "experts_per_tok", "year"),
     *("ffn_matrices", "ffn_layers", "expert_ffn", "shared_ffn", "dense_layers", "moe_every", "q_rank", "kv_rank"),
     *("rope_dim", "nope_dim", "v_dim", "window_layers", "linear_layers", "linear_layer_params"),

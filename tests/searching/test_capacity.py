@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from searching_world import MadePoints, summary
+from searching_world import TINY, MadePoints, summary
 
+from simulator.cli.app import command
 from simulator.searching.capacity import capacity
 from simulator.spec.errors import SpecError
 
@@ -64,3 +65,13 @@ def test_there_may_be_no_answer(folder: Path, most: float, given: dict[str, floa
     with pytest.raises(SpecError) as caught:
         capacity(points(folder, most), **given)  # type: ignore[arg-type]
     assert told in str(caught.value)
+
+
+def test_a_search_refuses_a_folder_that_is_somebody_elses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    mine = tmp_path / "photos" / "cat.jpg"
+    mine.parent.mkdir()
+    mine.write_text("a cat")
+    assert command(["capacity", str(tmp_path / "tiny.yaml"), "--out", str(mine.parent)]) == 2
+    assert "photos: is not the folder of a sweep" in capsys.readouterr().err
+    assert [path.name for path in mine.parent.iterdir()] == ["cat.jpg"]
