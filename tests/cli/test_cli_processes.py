@@ -56,9 +56,15 @@ class Slow:
 
 
 def process(*args: str, folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, *args]
+    """A process that hears Ctrl-C, even where the tests themselves were started so as not to."""
     return subprocess.Popen(
-        command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, *args],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -72,6 +72,7 @@ def begin(*args: str, folder: Path, err: int = subprocess.PIPE) -> subprocess.Po
         stderr=err,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # even where tests must not hear Ctrl-C
     )
 
 
