@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from simulator.cli.app import command
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own, where we are, with `tiny.yaml` in it."""
+    """A folder of its own, where we are, with `tiny.yaml` in it; `odd.py` of another test is forgotten."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "odd", raising=False)
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "tiny.yaml").write_text(TINY)
     return tmp_path
