@@ -7,6 +7,7 @@ own, in which the yardstick runs before, between and after the rounds; medians a
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import random
@@ -178,6 +179,8 @@ def policies(queries: int) -> dict[str, float]:
             spent.append(kind(policy, time.perf_counter() - started))
             return spent[-1]
 
+        gc.collect()
+        gc.freeze()  # what the policies before have left is none of this one's
         with threadpool_limits(1):  # as `run` does
             started = time.perf_counter()
             Replication(replace(system.plan, policy=timed), world, uniform(0, 0)).run()
