@@ -42,7 +42,7 @@
       layout[name] = { gridcolor: page.rule, linecolor: page.faint, zeroline: false, automargin: true, ...given[name] };
     }
     const options = {
-      responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+      responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
       toImageButtonOptions: { format: "svg", filename: figure.name },
     };
     return Plotly.react(plot, traces, layout, options);
