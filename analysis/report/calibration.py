@@ -10,18 +10,17 @@ import numpy as np
 import pandas as pd
 
 from analysis.report.figure import Figure, Pools, absent, groups, rounded, shown
-from analysis.report.measured import measured
-from simulator.records.result import Result
+from analysis.report.measured import Measured
 
 BINS = 10
 POINTS = 200
 NONE = "No answer has both a confidence and a score."
 
 
-def reliability(result: Result, pools: Pools) -> Figure:
+def reliability(run: Measured, pools: Pools) -> Figure:
     """Share of right answers against confidence, in tenths of each pool's answers."""
     name, title = "reliability", "Is confidence right?"
-    tables = [_tenths(answers).assign(pool=pool) for pool, answers in _answers(result, pools)]
+    tables = [_tenths(answers).assign(pool=pool) for pool, answers in _answers(run, pools)]
     if not tables:
         return absent(name, title, NONE)
     data = pd.concat(tables)
@@ -60,13 +59,13 @@ def reliability(result: Result, pools: Pools) -> Figure:
     return Figure(name, title, reading, data, tuple(traces), layout)
 
 
-def roc(result: Result, pools: Pools) -> Figure:
+def roc(run: Measured, pools: Pools) -> Figure:
     """Right answers kept against wrong ones kept, over all thresholds of confidence."""
     from sklearn.metrics import roc_auc_score, roc_curve
 
     name, title = "roc", "Does confidence tell right from wrong?"
     tables, traces = [], []
-    for pool, answers in _answers(result, pools):
+    for pool, answers in _answers(run, pools):
         right, confidence = answers["right"].to_numpy(bool), answers["confidence"].to_numpy(np.float64)
         if right.all() or not right.any():
             continue
@@ -104,10 +103,10 @@ def roc(result: Result, pools: Pools) -> Figure:
     return Figure(name, title, reading, pd.concat(tables), tuple(traces), layout)
 
 
-def _answers(result: Result, pools: Pools) -> Iterator[tuple[str, pd.DataFrame]]:
+def _answers(run: Measured, pools: Pools) -> Iterator[tuple[str, pd.DataFrame]]:
     """Confidence and whether right, of each pool's measured answers that have both."""
-    calls = measured(result.tables.calls, "asked_s", result.summary)
-    there = (calls["kind"] == "answer") & (calls["fate"] == "answered") & calls["confidence"].notna()
+    calls = run.answers
+    there = (calls["fate"] == "answered") & calls["confidence"].notna()
     calls = calls[(there & calls["score"].notna()).to_numpy(bool)]
     for pool in pools.names:
         mine = calls[(calls["pool"] == pool).to_numpy(bool)]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.report.figure import Figure, Pools, absent, groups, rounded, shown
-from analysis.report.measured import queries_of
-from simulator.records.result import Result
+from analysis.report.measured import Measured
 
 EMBODIED = "the making of hardware"
 KINDS = {
@@ -18,25 +17,25 @@ KINDS = {
 }
 
 
-def cost(result: Result, pools: Pools) -> Figure:
+def cost(run: Measured, pools: Pools) -> Figure:
     """Dollars per 1,000 queries."""
     told = "Each bar is what it costs to hold or to use things of one kind for 1,000 queries that arrive."
-    return _bars(result, pools, "cost", "Cost", "cost_usd", ("$ per 1,000 queries", 1e3), told)
+    return _bars(run, pools, "cost", "Cost", "cost_usd", ("$ per 1,000 queries", 1e3), told)
 
 
-def carbon(result: Result, pools: Pools) -> Figure:
+def carbon(run: Measured, pools: Pools) -> Figure:
     """Milligrams of CO2-equivalent per query."""
     told = "Each bar is CO2-equivalent per query of power by kind of thing; the making of hardware stands apart."
-    return _bars(result, pools, "carbon", "Carbon", "co2_g", ("mg CO2e per query", 1e3), told)
+    return _bars(run, pools, "carbon", "Carbon", "co2_g", ("mg CO2e per query", 1e3), told)
 
 
 def _bars(
-    result: Result, pools: Pools, name: str, title: str, column: str, unit: tuple[str, float], reading: str
+    run: Measured, pools: Pools, name: str, title: str, column: str, unit: tuple[str, float], reading: str
 ) -> Figure:
     """A column of the ledger per measured query: kinds of things along the axis, pools stacked."""
-    ledger = result.tables.ledger
+    ledger = run.tables.ledger
     ledger = ledger[ledger["window"].to_numpy(bool)]
-    arrived = len(queries_of(result))
+    arrived = len(run.queries)
     kind = ledger["kind"].astype(object).map(KINDS).where(ledger["phase"] != "embodied", EMBODIED)
     where = ledger["pool"].astype(object).fillna("no one pool's")
     sums = ledger[column].groupby([kind.rename("of"), where.rename("where")], sort=False).sum(min_count=1)

@@ -6,18 +6,18 @@ import pandas as pd
 
 from analysis.grids import amount
 from analysis.report.figure import Figure, Pools, absent, groups, rounded, shown
-from simulator.records.result import Result
+from analysis.report.measured import Measured
 
 
-def energy(result: Result, pools: Pools) -> Figure:
+def energy(run: Measured, pools: Pools) -> Figure:
     """Joules per query by phase, stacked by pool (or kind of thing, where it is no one pool's)."""
     name, title = "energy", "Energy by device and phase"
-    parts = [part for part in result.summary.energy if part.energy_j_per_query > 0]
+    parts = [part for part in run.summary.energy if part.energy_j_per_query > 0]
     if not parts:
         return absent(name, title, "No joules are known per query.")
     data = pd.DataFrame([{"where": p.where, "phase": p.phase, "j": p.energy_j_per_query, "f": p.frac} for p in parts])
     phases = data.groupby("phase")["j"].sum().sort_values(ascending=False).index.tolist()
-    devices = {line.pool: f"{line.pool}: {line.device}" for line in result.summary.pools}
+    devices = {line.pool: f"{line.pool}: {line.device}" for line in run.summary.pools}
     traces = tuple(
         {
             **{"type": "bar", "name": shown(devices.get(where, where)), "marker": {"color": pools.colour(where)}},
@@ -28,7 +28,7 @@ def energy(result: Result, pools: Pools) -> Figure:
         }
         for where, part in groups(data, "where")
     )
-    metrics = result.summary.metrics
+    metrics = run.summary.metrics
     per = [
         f"{amount(metrics[key].mean or 0.0, 'J')} {said}"
         for key, said in (

@@ -8,20 +8,19 @@ import numpy as np
 import pandas as pd
 
 from analysis.report.figure import GREY, Figure, Pools, absent, rounded, shown
-from analysis.report.measured import queries_of
-from simulator.records.result import Result
+from analysis.report.measured import Measured
 
 NOBODY = "no pool"
 OUTCOMES = {"right": "#44BB99", "wrong": "#EE8866", "finished, not scored": "#77AADD"}
 
 
-def flow(result: Result, pools: Pools) -> Figure:
+def flow(run: Measured, pools: Pools) -> Figure:
     """The Sankey diagram of measured queries: class, first pool asked, pool that answered, outcome."""
     name, title = "flow", "From class to pool to outcome"
-    queries = queries_of(result)
+    queries = run.queries
     if queries.empty:
         return absent(name, title, "No query arrived in the measured window.")
-    paths = _paths(queries, result.tables.calls)
+    paths = _paths(queries, run.tables.calls)
     links = _links(paths)
     nodes = list(dict.fromkeys([*links["source"], *links["target"]]))
     at = {node: number for number, node in enumerate(nodes)}

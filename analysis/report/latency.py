@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.report.figure import Figure, Pools, absent, rounded, shown
-from analysis.report.measured import accepted_of, queries_of
-from simulator.records.result import Result
+from analysis.report.measured import Measured
 
 TIMES = {"ttft_s": "Time to first token", "tpot_s": "Time between tokens", "e2e_s": "End-to-end time"}
 PROBABILITIES = np.unique(np.concatenate([np.linspace(0, 1, 101), [0.995, 0.999]]))
@@ -22,11 +21,10 @@ STAGES = {  # light colours of Tol, away from those of pools; columns of the acc
 }
 
 
-def cdf(result: Result, pools: Pools, column: str) -> Figure:
+def cdf(run: Measured, pools: Pools, column: str) -> Figure:
     """The distribution of `column` of measured queries that finished, by the pool that answered."""
     name, title = f"cdf-{column.removesuffix('_s')}", f"{TIMES[column]}: distribution by pool"
-    queries = queries_of(result)
-    queries = queries[(queries["fate"] == "finished").to_numpy(bool) & queries[column].notna().to_numpy(bool)]
+    queries = run.finished[run.finished[column].notna().to_numpy(bool)]
     if queries.empty:
         return absent(name, title, "No measured query finished with this time.")
     by_pool = [(pool, queries[(queries["pool"] == pool).to_numpy(bool)]) for pool in pools.names]
@@ -45,7 +43,7 @@ def cdf(result: Result, pools: Pools, column: str) -> Figure:
                 "hovertemplate": "%{y:.1f} % take %{x:.4g} s or less<extra>%{fullData.name}</extra>",
             }
         )
-    limits = [held for held in result.summary.slos if held.metric == column and held.max]
+    limits = [held for held in run.summary.slos if held.metric == column and held.max]
     marks = [
         {"type": "line", "xref": "x", "yref": "paper", "x0": held.max, "x1": held.max, "y0": 0, "y1": 1, "line": "ink"}
         for held in limits
@@ -66,10 +64,10 @@ def cdf(result: Result, pools: Pools, column: str) -> Figure:
     return Figure(name, title, reading, pd.concat(tables), tuple(traces), layout)
 
 
-def stages(result: Result) -> Figure:
+def stages(run: Measured) -> Figure:
     """Mean seconds in each stage, in bands of the end-to-end time."""
     name, title = "stages", "Where the time goes"
-    rows = accepted_of(result)
+    rows = run.accepted
     if rows.empty:
         return absent(name, title, "No measured query finished.")
     spent = pd.DataFrame(

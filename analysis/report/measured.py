@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import pandas as pd
 
 from simulator.records.result import Result
-from simulator.records.summary import Summary
 
 
-def measured(table: pd.DataFrame, at: str, summary: Summary) -> pd.DataFrame:
-    """Rows of `table` whose time `at` is not in their replication's warm-up."""
-    cuts = np.array([cut or 0.0 for cut in summary.warmup_s])
-    kept: pd.DataFrame = table[table[at].to_numpy(np.float64) >= cuts[table["replication"].to_numpy(np.int64)]]
-    return kept
+class Measured:
+    """A run's summary and tables, and the parts of these that are measured, each found when it is first asked for."""
 
+    def __init__(self, result: Result) -> None:
+        self.summary, self.tables = result.summary, result.tables
 
-def queries_of(result: Result) -> pd.DataFrame:
-    """The queries that are measured."""
-    return measured(result.tables.queries, "arrived_s", result.summary)
+    @cached_property
+    def queries(self) -> pd.DataFrame:
+        """The queries that arrived after the warm-up."""
+        return self._after(self.tables.queries, "arrived_s")
 
+    @cached_property
+    def finished(self) -> pd.DataFrame:
+        """Those of them that finished."""
+        return self.queries[(self.queries["fate"] == "finished").to_numpy(bool)]
 
-def accepted_of(result: Result) -> pd.DataFrame:
-    """The measured queries that finished, each with its accepted call's columns (`_call` after those of one name)."""
-    done = queries_of(result)
-    done = done[(done["fate"] == "finished").to_numpy(bool)]
-    calls = result.tables.calls
-    calls = calls[calls["accepted"].to_numpy(bool)]
-    return done.merge(calls, on=["replication", "query"], suffixes=("", "_call"))
+    @cached_property
+    def answers(self) -> pd.DataFrame:
+        """The calls for an answer that were asked after the warm-up."""
+        calls = self._after(self.tables.calls, "asked_s")
+        return calls[(calls["kind"] == "answer").to_numpy(bool)]
+
+    @cached_property
+    def accepted(self) -> pd.DataFrame:
+        """The finished queries, each with its accepted call's columns (`_call` after those of the same name)."""
+        calls = self.tables.calls
+        calls = calls[calls["accepted"].to_numpy(bool)]
+        return self.finished.merge(calls, on=["replication", "query"], suffixes=("", "_call"))
+
+    def _after(self, table: pd.DataFrame, at: str) -> pd.DataFrame:
+        """Rows of `table` whose time `at` is not in their replication's warm-up."""
+        cuts_s = np.array([cut or 0.0 for cut in self.summary.warmup_s])
+        kept: pd.DataFrame = table[table[at].to_numpy(np.float64) >= cuts_s[table["replication"].to_numpy(np.int64)]]
+        return kept

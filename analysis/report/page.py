@@ -11,11 +11,13 @@ from analysis.frame import Section, folded, frame, packed
 from analysis.grids import html_table, html_text
 from analysis.report import tables
 from analysis.report.calibration import reliability, roc
+from analysis.report.confusion import confusion
 from analysis.report.cost import carbon, cost
 from analysis.report.energy import energy
 from analysis.report.figure import Figure, Pools
 from analysis.report.flow import flow
 from analysis.report.latency import TIMES, cdf, stages
+from analysis.report.measured import Measured
 from analysis.report.timeline import timeline
 from simulator.records.result import Result
 from simulator.records.summary import Summary
@@ -29,17 +31,18 @@ EVIDENCE = (
 
 def figures(result: Result) -> tuple[Figure, ...]:
     """All figures of a run, in the page's order; those without anything to show say why."""
-    pools = Pools([line.pool for line in result.summary.pools])
+    run, pools = Measured(result), Pools([line.pool for line in result.summary.pools])
     return (
-        *(cdf(result, pools, column) for column in TIMES),
-        stages(result),
-        energy(result, pools),
-        flow(result, pools),
-        timeline(result, pools),
-        reliability(result, pools),
-        roc(result, pools),
-        cost(result, pools),
-        carbon(result, pools),
+        *(cdf(run, pools, column) for column in TIMES),
+        stages(run),
+        energy(run, pools),
+        flow(run, pools),
+        timeline(run, pools),
+        confusion(run, pools),
+        reliability(run, pools),
+        roc(run, pools),
+        cost(run, pools),
+        carbon(run, pools),
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.report.figure import Figure, Pools, absent, rounded, shown
-from simulator.records.result import Result
+from analysis.report.measured import Measured
 
 ROWS = (
     ("waiting", "calls waiting", "calls"),
@@ -19,10 +19,10 @@ GAP = 0.035
 MOST_BINS = 400  # of one replication; more are put together
 
 
-def timeline(result: Result, pools: Pools) -> Figure:
+def timeline(run: Measured, pools: Pools) -> Figure:
     """The first replication in bins of time."""
     name, title = "timeline", "Over time"
-    bins = result.tables.timeline
+    bins = run.tables.timeline
     bins = _coarser(bins[(bins["replication"] == 0).to_numpy(bool)])
     if bins.empty:
         return absent(name, title, "The run has no bins of time.")
@@ -59,7 +59,7 @@ def timeline(result: Result, pools: Pools) -> Figure:
                 }
             )
     bottom = "y" if len(ROWS) == 1 else f"y{len(ROWS)}"
-    cut_s = result.summary.warmup_s[0] if result.summary.warmup_s else None
+    cut_s = run.summary.warmup_s[0] if run.summary.warmup_s else None
     layout["xaxis"] = {"title": {"text": "time [s]"}, "anchor": bottom}
     layout["shapes"] = [_grey(cut_s)] if cut_s else []
     reading = "Five measures of the first replication above one axis of time: a zoom in one is a zoom in all" + (

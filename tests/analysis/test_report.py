@@ -144,7 +144,7 @@ def test_every_figure_has_marks_data_a_sentence_and_a_place(result, html):
     made, read = figures(result), Read(html)
     kept = {each["name"]: each for each in drawn(read)}
     places = {attrs.get("id") for _, attrs in read.elements}
-    assert len(made) == len(kept) == 11
+    assert len(made) == len(kept) == 12
     for figure in made:
         assert not figure.absent
         assert figure.reading.endswith(".")
@@ -196,6 +196,20 @@ def test_the_area_under_the_roc_is_the_share_of_pairs_told_apart(result):
     assert roc.loc[roc["pool"] == "edge", "auc"].iloc[0] == pytest.approx(told)
 
 
+def test_what_was_asked_further_is_what_the_queries_say_was_escalated(result):
+    calls, queries = (getattr(result.tables, name) for name in ("calls", "queries"))
+    edge = calls[(calls["pool"] == "edge") & (calls["asked_s"] >= 10) & (calls["fate"] == "answered")]
+    edge = edge.merge(queries[["replication", "query", "escalated"]], on=["replication", "query"])
+    expected = {
+        "kept, right": (~edge["escalated"] & (edge["score"] == 1)).sum(),
+        "kept, wrong": (~edge["escalated"] & (edge["score"] == 0)).sum(),
+        "asked further, needed": (edge["escalated"] & (edge["score"] == 0)).sum(),
+        "asked further, needless": (edge["escalated"] & (edge["score"] == 1)).sum(),
+    }
+    data = next(figure.data for figure in figures(result) if figure.name == "confusion")
+    assert data[data["pool"] == "edge"].set_index("kind")["n"].to_dict() == expected
+
+
 def test_names_are_shown_and_never_run(result):
     def renamed(table):
         text = table.select_dtypes(["category", "object"]).columns
@@ -224,7 +238,7 @@ def test_a_run_without_any_row_gives_a_page(result):
     tables = Tables(**{name: getattr(result.tables, name).iloc[:0] for name in SCHEMA})
     summary = replace(result.summary, metrics={}, energy=(), pools=(), slos=())
     text = page(replace(result, tables=tables, summary=summary))
-    assert text.count("Not drawn:") == 11
+    assert text.count("Not drawn:") == 12
     assert len(text) < 100_000  # nothing to draw, so no plotly
 
 
@@ -247,9 +261,9 @@ def test_a_browser_draws_every_figure_asks_for_nothing_and_complains_of_nothing(
     assert "CONSOLE" not in said.stderr
     top = dict(re.findall(r'data-(\w+)="([^"]*)"', re.search("<html[^>]*>", said.stdout)[0]))
     assert 'data-title="Share chart' not in said.stdout  # Plotly would send the data to a server
-    assert top["drawn"] == "11"
+    assert top["drawn"] == "12"
     assert all(int(marks) > 0 for marks in top["marks"].split())
-    assert len(top["marks"].split()) == 11
+    assert len(top["marks"].split()) == 12
     assert top["focus"] == "cdf-ttft"
     assert int(top["wide"]) <= max(width, 500)  # headless windows are at least 500 wide
     events = (tmp_path / "net.json").read_text().splitlines()  # those of the browser itself have no file as their place
