@@ -15,6 +15,7 @@ from analysis.report.confusion import confusion
 from analysis.report.cost import carbon, cost
 from analysis.report.energy import energy
 from analysis.report.figure import Figure, Pools
+from analysis.report.fleet import fleet
 from analysis.report.flow import flow
 from analysis.report.latency import TIMES, cdf, stages
 from analysis.report.measured import Measured
@@ -33,6 +34,7 @@ def figures(result: Result) -> tuple[Figure, ...]:
     """All figures of a run, in the page's order; those without anything to show say why."""
     run, pools = Measured(result), Pools([line.pool for line in result.summary.pools])
     return (
+        fleet(run, pools),
         *(cdf(run, pools, column) for column in TIMES),
         stages(run),
         energy(run, pools),

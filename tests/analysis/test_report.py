@@ -144,7 +144,7 @@ def test_every_figure_has_marks_data_a_sentence_and_a_place(result, html):
     made, read = figures(result), Read(html)
     kept = {each["name"]: each for each in drawn(read)}
     places = {attrs.get("id") for _, attrs in read.elements}
-    assert len(made) == len(kept) == 12
+    assert len(made) == len(kept) == 13
     for figure in made:
         assert not figure.absent
         assert figure.reading.endswith(".")
@@ -210,6 +210,13 @@ def test_what_was_asked_further_is_what_the_queries_say_was_escalated(result):
     assert data[data["pool"] == "edge"].set_index("kind")["n"].to_dict() == expected
 
 
+def test_the_map_has_the_shares_that_the_summary_says(result):
+    ways = next(figure.data for figure in figures(result) if figure.name == "fleet").set_index(["from", "to"])["share"]
+    assert set(ways.index) == {("chat", "edge"), ("edge", "cloud")}
+    assert ways["chat", "edge"] == 1
+    assert ways["edge", "cloud"] == pytest.approx(result.summary.metrics["escalated_frac"].mean, rel=1e-2)
+
+
 def test_names_are_shown_and_never_run(result):
     def renamed(table):
         text = table.select_dtypes(["category", "object"]).columns
@@ -238,7 +245,7 @@ def test_a_run_without_any_row_gives_a_page(result):
     tables = Tables(**{name: getattr(result.tables, name).iloc[:0] for name in SCHEMA})
     summary = replace(result.summary, metrics={}, energy=(), pools=(), slos=())
     text = page(replace(result, tables=tables, summary=summary))
-    assert text.count("Not drawn:") == 12
+    assert text.count("Not drawn:") == 13
     assert len(text) < 100_000  # nothing to draw, so no plotly
 
 
@@ -249,7 +256,7 @@ def test_a_browser_draws_every_figure_asks_for_nothing_and_complains_of_nothing(
     probe = """<script>setTimeout(() => {
       document.documentElement.dataset.wide = document.documentElement.scrollWidth;
       document.documentElement.dataset.marks = [...document.querySelectorAll(".figure")].map((each) =>
-        each.querySelectorAll(".lines path, .bars path, .sankey-link").length).join(" ");
+        each.querySelectorAll(".lines path, .bars path, .sankey-link, .annotation-arrow-g path").length).join(" ");
       document.querySelectorAll("button[data-kind=CSV]")[0].focus();
       document.documentElement.dataset.focus = document.activeElement.dataset.figure;
     }, 4000)</script>"""
@@ -261,10 +268,10 @@ def test_a_browser_draws_every_figure_asks_for_nothing_and_complains_of_nothing(
     assert "CONSOLE" not in said.stderr
     top = dict(re.findall(r'data-(\w+)="([^"]*)"', re.search("<html[^>]*>", said.stdout)[0]))
     assert 'data-title="Share chart' not in said.stdout  # Plotly would send the data to a server
-    assert top["drawn"] == "12"
+    assert top["drawn"] == "13"
     assert all(int(marks) > 0 for marks in top["marks"].split())
-    assert len(top["marks"].split()) == 12
-    assert top["focus"] == "cdf-ttft"
+    assert len(top["marks"].split()) == 13
+    assert top["focus"] == "fleet"
     assert int(top["wide"]) <= max(width, 500)  # headless windows are at least 500 wide
     events = (tmp_path / "net.json").read_text().splitlines()  # those of the browser itself have no file as their place
     assert not [event for event in events if "file://" in event and '"url":"http' in event]
