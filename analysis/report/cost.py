@@ -41,7 +41,7 @@ def _bars(
     sums = ledger[column].groupby([kind.rename("of"), where.rename("where")], sort=False).sum(min_count=1)
     sums = sums[sums > 0] / max(arrived, 1)
     if sums.empty or not arrived:
-        return absent(name, title, f"No {unit[0].split(' per')[0]} is known of any query.")
+        return absent(name, title, "It is zero or unknown.")
     data = sums.rename(f"{column}_per_query").reset_index()
     kinds = data.groupby("of")[f"{column}_per_query"].sum().sort_values(ascending=False).index.tolist()
     traces = tuple(
@@ -53,6 +53,8 @@ def _bars(
         }
         for pool, part in groups(data, "where")
     )
+    if ledger[column].isna().any():
+        reading += " Only what is known is drawn: not all is."
     layout = {
         "barmode": "stack",
         "xaxis": {"type": "category", "categoryorder": "array", "categoryarray": kinds},

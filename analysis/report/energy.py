@@ -40,6 +40,8 @@ def energy(run: Measured, pools: Pools) -> Figure:
     ]
     reading = "Height is joules per query in a phase; colours say whose; idle is drawn whether or not there is work."
     reading += f" In all: {', '.join(per)}." if per else ""
+    if (whole := metrics.get("energy_j_per_query")) is not None and whole.mean is None:
+        reading += f" Only what is known is drawn: {whole.reason or 'not all joules are'}."
     layout = {
         "barmode": "stack",
         "xaxis": {"type": "category", "categoryorder": "array", "categoryarray": phases},

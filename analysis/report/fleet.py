@@ -20,7 +20,7 @@ def fleet(run: Measured, pools: Pools) -> Figure:
     ways = _ways(run.queries, run.answers)
     if ways.empty:
         return absent(name, title, "No measured query was asked of any pool.")
-    spent_j = {pool: sum(p.energy_j_per_query for p in run.summary.energy if p.where == pool) for pool in pools.names}
+    spent_j = _spent_j(run, pools)
     ways["share"] = ways["queries"] / len(run.queries)
     ways["to_energy_j_per_query"] = ways["to"].map(spent_j)
     classes = sorted(ways.loc[ways["from_class"], "from"].unique())
@@ -32,7 +32,7 @@ def fleet(run: Measured, pools: Pools) -> Figure:
     }
     devices = {line.pool: line.device for line in run.summary.pools}
     said = {
-        (False, pool): f"<b>{shown(pool)}</b><br>{shown(devices[pool])}<br>{amount(spent_j[pool], 'J')} per query"
+        (False, pool): f"<b>{shown(pool)}</b><br>{shown(devices[pool])}<br>{_joules(spent_j[pool])}"
         for pool in pools.names
     } | {(True, cls): f"<b>{shown(cls)}</b>" for cls in classes}
     nodes = {
@@ -81,6 +81,21 @@ def _ways(queries: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
     )
     ways = ways[ways["from_class"] | (ways["from"] != ways["to"])].drop_duplicates()
     return ways.groupby(["from_class", "from", "to"]).size().rename("queries").reset_index()
+
+
+def _spent_j(run: Measured, pools: Pools) -> dict[str, float]:
+    """Joules per query of each pool; NaN where those of any of its parts are unknown."""
+    ledger = run.tables.ledger
+    unknown = set(ledger.loc[ledger["window"].to_numpy(bool) & ledger["energy_j"].isna().to_numpy(bool), "pool"])
+    parts = run.summary.energy
+    return {
+        pool: np.nan if pool in unknown else sum(part.energy_j_per_query for part in parts if part.where == pool)
+        for pool in pools.names
+    }
+
+
+def _joules(spent_j: float) -> str:
+    return "joules unknown" if np.isnan(spent_j) else f"{amount(spent_j, 'J')} per query" if spent_j else "no joules"
 
 
 def _spread(n: int) -> list[float]:

@@ -234,6 +234,25 @@ def test_names_are_shown_and_never_run(result):
     assert not [name for name in names if "<" in name]
 
 
+def test_what_is_unknown_is_said_to_be_and_not_zero(result):
+    ledger = result.tables.ledger
+    is_cloud = (ledger["pool"] == "cloud").to_numpy(bool)
+    holed = ledger.assign(energy_j=ledger["energy_j"].mask(is_cloud), co2_g=ledger["co2_g"].mask(is_cloud))
+    metrics = dict(result.summary.metrics)
+    why = "joules of cloud are unknown"
+    metrics["energy_j_per_query"] = replace(metrics["energy_j_per_query"], mean=None, reason=why)
+    energy = tuple(part for part in result.summary.energy if part.where != "cloud")
+    tables = Tables(result.tables.queries, result.tables.calls, holed, result.tables.timeline)
+    summary = replace(result.summary, metrics=metrics, energy=energy)
+    made = {figure.name: figure for figure in figures(replace(result, tables=tables, summary=summary))}
+    told = dict(zip(("chat", "edge", "cloud"), made["fleet"].traces[0]["text"], strict=True))
+    assert "joules unknown" in told["cloud"]
+    assert "J per query" in told["edge"]
+    assert why in made["energy"].reading
+    assert "Only what is known" in made["carbon"].reading
+    assert "Only what is known" not in made["cost"].reading
+
+
 def test_a_run_with_no_finished_query_says_so(unfinished):
     assert unfinished.summary.fates.get("finished", 0) == 0
     text = "".join(Read(page(unfinished)).text)
