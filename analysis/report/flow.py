@@ -20,7 +20,7 @@ def flow(run: Measured, pools: Pools) -> Figure:
     queries = run.queries
     if queries.empty:
         return absent(name, title, "No query arrived in the measured window.")
-    paths = _paths(queries, run.tables.calls)
+    paths = _paths(queries, run.answers)
     links = _links(paths)
     nodes = list(dict.fromkeys([*links["source"], *links["target"]]))
     at = {node: number for number, node in enumerate(nodes)}
@@ -59,9 +59,8 @@ def flow(run: Measured, pools: Pools) -> Figure:
     return Figure(name, title, reading, data, (trace,), {})
 
 
-def _paths(queries: pd.DataFrame, calls: pd.DataFrame) -> pd.DataFrame:
+def _paths(queries: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
     """How many queries have each class, first pool, answering pool and outcome."""
-    answers = calls[(calls["kind"] == "answer").to_numpy(bool)]
     first = answers.sort_values("asked_s", kind="stable").drop_duplicates(["replication", "query"])
     rows = queries.merge(
         first[["replication", "query", "pool"]].rename(columns={"pool": "first"}),

@@ -73,7 +73,7 @@ def stages(run: Measured) -> Figure:
     spent = pd.DataFrame(
         {
             "re-work": rows["asked_s"] - rows["arrived_s"],
-            "queue": rows["queue_s_call"],
+            "queue": rows["queue_s"],
             "network": rows["uplink_s"].fillna(0) + rows["downlink_s"].fillna(0),
             "prefill": rows["prefill_s"],
             "decode": rows["decode_s"],

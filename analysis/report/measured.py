@@ -9,6 +9,11 @@ import pandas as pd
 
 from simulator.records.result import Result
 
+# The columns that figures read: copies of whole tables would take a large run's memory.
+QUERIES = ("replication", "query", "cls", "arrived_s", "ttft_s", "tpot_s", "e2e_s", "fate", "pool", "score")
+ANSWERS = ("replication", "query", "pool", "fate", "asked_s", "delivered_s", "score", "confidence")
+ACCEPTED = ("replication", "query", "asked_s", "uplink_s", "queue_s", "prefill_s", "decode_s", "downlink_s")
+
 
 class Measured:
     """A run's summary and tables, and the parts of these that are measured, each found when it is first asked for."""
@@ -19,7 +24,7 @@ class Measured:
     @cached_property
     def queries(self) -> pd.DataFrame:
         """The queries that arrived after the warm-up."""
-        return self._after(self.tables.queries, "arrived_s")
+        return self._after(self.tables.queries[list(QUERIES)], "arrived_s")
 
     @cached_property
     def finished(self) -> pd.DataFrame:
@@ -29,15 +34,16 @@ class Measured:
     @cached_property
     def answers(self) -> pd.DataFrame:
         """The calls for an answer that were asked after the warm-up."""
-        calls = self._after(self.tables.calls, "asked_s")
-        return calls[(calls["kind"] == "answer").to_numpy(bool)]
+        calls = self.tables.calls
+        calls = calls.loc[(calls["kind"] == "answer").to_numpy(bool), list(ANSWERS)]
+        return self._after(calls, "asked_s")
 
     @cached_property
     def accepted(self) -> pd.DataFrame:
-        """The finished queries, each with its accepted call's columns (`_call` after those of the same name)."""
+        """The finished queries, each with times of its accepted call."""
         calls = self.tables.calls
-        calls = calls[calls["accepted"].to_numpy(bool)]
-        return self.finished.merge(calls, on=["replication", "query"], suffixes=("", "_call"))
+        calls = calls.loc[calls["accepted"].to_numpy(bool), list(ACCEPTED)]
+        return self.finished.merge(calls, on=["replication", "query"])
 
     def _after(self, table: pd.DataFrame, at: str) -> pd.DataFrame:
         """Rows of `table` whose time `at` is not in their replication's warm-up."""
