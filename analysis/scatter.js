@@ -111,7 +111,7 @@
       hoverlabel: { align: "left", namelength: -1 },
       modebar: { color: faint, activecolor: ink, bgcolor: "rgba(0,0,0,0)" },
     };
-    const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+    const options = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
     Plotly.react(plot, traces, layout, options);
     document.getElementById("shown").textContent = `${chosen.length.toLocaleString("en")} rows`;
   }

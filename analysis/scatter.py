@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from plotly.offline import get_plotlyjs
 
+from analysis.frame import packed
 from analysis.grids import unit
 from simulator.records.scores import SETTINGS
 
@@ -26,7 +24,7 @@ def scatter(scores: pd.DataFrame) -> str:
         f'<div id="choices" hidden>{choices}<span class="note" id="shown"></span></div>\n'
         '<div id="plot" role="img" aria-label="Predicted against measured; the tables hold the same rows in numbers">'
         "<noscript>The plot needs JavaScript; the tables do not.</noscript></div>\n"
-        f'<script type="application/octet-stream" id="scores">{_packed(scores)}</script>\n'
+        f'<script type="application/octet-stream" id="scores">{packed(plotted(scores))}</script>\n'
         f"<script>{get_plotlyjs()}</script>\n"
         f"<script>{Path(__file__).with_suffix('.js').read_text(encoding='utf-8')}</script>\n"
     )
@@ -43,9 +41,3 @@ def plotted(scores: pd.DataFrame) -> dict[str, Any]:
     for column in ("measured", "predicted"):
         kept[column] = [float(f"{value:.4g}") for value in scores[column]]
     return kept | {"units": [unit(name) for name in kept["quantity"]["names"]]}
-
-
-def _packed(scores: pd.DataFrame) -> str:
-    """Base64 of gzip: a third of the size, and no name can end the script it stands in. The same bytes each time."""
-    told = json.dumps(plotted(scores), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return base64.b64encode(gzip.compress(told.encode(), mtime=0)).decode()

@@ -5,11 +5,10 @@ Both are made of a table of scores (`simulator.records.scores.SCORES`) and of th
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
 from analysis import validation_tables as tables
+from analysis.frame import Section, folded, frame
 from analysis.grids import Grid, html_table, html_text, markdown_table, markdown_text
 from analysis.scatter import scatter
 from analysis.score_figures import summary
@@ -85,22 +84,8 @@ def page(scores: pd.DataFrame, bars: pd.DataFrame, extra_html: str = "") -> str:
         ("reading", "How to read this", _html_reading()),
         ("untested", "What is not tested", _html_untested(found)),
     ]
-    links = "".join(f'<a href="#{mark}">{title}</a>' for mark, title, _ in sections if title)
-    body = "".join(
-        f'<section id="{mark}">\n{f"<h2>{title}</h2>" if title else ""}\n{inside}</section>\n'
-        for mark, title, inside in sections
-    )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{ALLOWED}">\n<title>{TITLE}</title>\n'
-        f"<style>\n{Path(__file__).with_name('page.css').read_text(encoding='utf-8')}</style>\n</head>\n<body>\n"
-        f"<h1>{TITLE}</h1>\n<p>{html_text(_covered(scores))}</p>\n<p><strong>{html_text(_verdicts(found))}</strong></p>\n"
-        f"<nav>{links}</nav>\n{body}</body>\n</html>\n"
-    )
-
-
-ALLOWED = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+    head = f"<p>{html_text(_covered(scores))}</p>\n<p><strong>{html_text(_verdicts(found))}</strong></p>\n"
+    return frame(TITLE, head, [Section(*section) for section in sections])
 
 
 def _covered(scores: pd.DataFrame) -> str:
@@ -160,7 +145,7 @@ def _html_scatter(scores: pd.DataFrame) -> str:
 
 def _html_worst(scores: pd.DataFrame) -> str:
     parts = [
-        _folded(
+        folded(
             name, f"{(scores['group'] == name).sum():,} rows", html_table(tables.furthest_off(scores, name)), " open"
         )
         for name in _groups_with_rows(scores)
@@ -172,7 +157,7 @@ def _html_sources(scores: pd.DataFrame) -> str:
     parts = []
     for source, rows in scores.groupby("source"):
         grid, _ = tables.places(rows, ["device", "model", "quantity"], packed=False)
-        parts.append(_folded(str(source), f"{len(grid.rows):,} lines", html_table(grid)))
+        parts.append(folded(str(source), f"{len(grid.rows):,} lines", html_table(grid)))
     return "".join(parts) or "<p>No rows.</p>\n"
 
 
@@ -188,9 +173,3 @@ def _html_reading() -> str:
 def _html_untested(found: pd.DataFrame) -> str:
     holes = "".join(f"<li>{html_text(hole)}</li>" for hole in tables.not_scored(found))
     return f"<p>{NOISE}</p>\n" + (f"<p>Not scored on unseen rows:</p>\n<ul>{holes}</ul>\n" if holes else "")
-
-
-def _folded(name: str, note: str, inside: str, state: str = "") -> str:
-    return (
-        f'<details{state}><summary>{html_text(name)} <span class="note">{note}</span></summary>\n{inside}</details>\n'
-    )

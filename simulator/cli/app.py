@@ -19,6 +19,7 @@ from simulator.cli.optimize import optimize
 from simulator.cli.profile import app as profile
 from simulator.cli.recommend import recommend
 from simulator.cli.replay import replay
+from simulator.cli.report import report
 from simulator.cli.run import run
 from simulator.cli.schema import schema
 from simulator.cli.show import show
@@ -40,6 +41,7 @@ app.command()(compare)
 app.command()(recommend)
 app.command()(capacity)
 app.command()(optimize)
+app.command()(report)
 app.command()(sql)
 app.command()(validate)
 app.command()(show)

@@ -1,0 +1,1 @@
+"""Reports: result folders made into HTML pages that a person reads."""

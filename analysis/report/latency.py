@@ -1,0 +1,111 @@
+"""How long it takes: distributions by pool, and where the time goes from the quick queries to the slow ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analysis.report.figure import Figure, Pools, absent, rounded, shown
+from analysis.report.measured import Measured
+
+TIMES = {"ttft_s": "Time to first token", "tpot_s": "Time between tokens", "e2e_s": "End-to-end time"}
+PROBABILITIES = np.unique(np.concatenate([np.linspace(0, 1, 101), [0.995, 0.999]]))
+BANDS = ((0, 50), (50, 90), (90, 99), (99, 100))
+STAGES = {  # light colours of Tol, away from those of pools; columns of the accepted call
+    "re-work": ("#EE8866", "from arrival until the accepted call is asked: earlier answers, routing, judging"),
+    "queue": ("#EEDD88", "waiting for a replica"),
+    "network": ("#77AADD", "on links to the pool and back"),
+    "prefill": ("#44BB99", "until its first token"),
+    "decode": ("#AAAA00", "from its first to its last token"),
+    "other": ("#BBBBBB", "what no stage explains"),
+}
+
+
+def cdf(run: Measured, pools: Pools, column: str) -> Figure:
+    """The distribution of `column` of measured queries that finished, by the pool that answered."""
+    name, title = f"cdf-{column.removesuffix('_s')}", f"{TIMES[column]}: distribution by pool"
+    queries = run.finished[run.finished[column].notna().to_numpy(bool)]
+    if queries.empty:
+        return absent(name, title, "No measured query finished with this time.")
+    by_pool = [(pool, queries[(queries["pool"] == pool).to_numpy(bool)]) for pool in pools.names]
+    parts = [("all pools", queries), *((pool, part) for pool, part in by_pool if len(part))]
+    tables, traces = [], []
+    for pool, part in parts:
+        values_s = np.quantile(part[column].to_numpy(np.float64), PROBABILITIES)
+        tables.append(pd.DataFrame({"pool": pool, "share": PROBABILITIES, column: values_s, "n": len(part)}))
+        above = values_s > 0  # the axis is logarithmic
+        line = {"width": 3, "color": "ink"} if pool == "all pools" else pools.line(pool)
+        traces.append(
+            {
+                **{"type": "scatter", "mode": "lines", "name": shown(pool), "line": line},
+                "x": rounded(values_s[above]),
+                "y": rounded(100 * PROBABILITIES[above]),
+                "hovertemplate": "%{y:.1f} % take %{x:.4g} s or less<extra>%{fullData.name}</extra>",
+            }
+        )
+    limits = [held for held in run.summary.slos if held.metric == column and held.max]
+    marks = [
+        {"type": "line", "xref": "x", "yref": "paper", "x0": held.max, "x1": held.max, "y0": 0, "y1": 1, "line": "ink"}
+        for held in limits
+    ]
+    told = [
+        f"{'all' if held.cls is None else held.cls}: "
+        + ("mean" if held.percentile is None else f"p{held.percentile:g}")
+        + f" at most {held.max:g} s"
+        for held in limits
+    ]
+    lines = f" Dotted lines are limits ({'; '.join(told)})." if told else ""
+    layout = {
+        "xaxis": {"type": "log", "title": {"text": f"{TIMES[column].lower()} [s]"}},
+        "yaxis": {"title": {"text": "share of queries [%]"}, "range": [0, 101]},
+        "shapes": marks,
+    }
+    reading = "Read up from a time to the share of queries that took no longer; further left is faster." + lines
+    return Figure(name, title, reading, pd.concat(tables), tuple(traces), layout)
+
+
+def stages(run: Measured) -> Figure:
+    """Mean seconds in each stage, in bands of the end-to-end time."""
+    name, title = "stages", "Where the time goes"
+    rows = run.accepted
+    if rows.empty:
+        return absent(name, title, "No measured query finished.")
+    spent = pd.DataFrame(
+        {
+            "re-work": rows["asked_s"] - rows["arrived_s"],
+            "queue": rows["queue_s"],
+            "network": rows["uplink_s"].fillna(0) + rows["downlink_s"].fillna(0),
+            "prefill": rows["prefill_s"],
+            "decode": rows["decode_s"],
+        }
+    ).fillna(0.0)
+    rest_s = rows["e2e_s"] - spent.sum(axis=1)
+    spent["other"] = rest_s.where(rest_s > 1e-9 * rows["e2e_s"], 0.0)  # below that it is rounding
+    order = np.argsort(rows["e2e_s"].to_numpy(np.float64), kind="stable")
+    lines = []
+    for low, high in BANDS:
+        part = spent.iloc[order[len(order) * low // 100 : len(order) * high // 100]]
+        if len(part):
+            lines.append({"band": f"p{low} to p{high}", "n": len(part)} | part.mean().to_dict())
+    data = pd.DataFrame(lines)
+    traces = tuple(
+        {
+            **{"type": "bar", "orientation": "h", "name": stage, "marker": {"color": colour}},
+            "x": rounded(data[stage]),
+            "y": data["band"].tolist(),
+            "hovertemplate": f"%{{y}}: %{{x:.4g}} s {stage}<br>{said}<extra></extra>",
+        }
+        for stage, (colour, said) in STAGES.items()
+        if data[stage].sum() > 0
+    )
+    layout = {
+        "barmode": "stack",
+        "xaxis": {"title": {"text": "mean time [s]"}},
+        "yaxis": {"autorange": "reversed", "type": "category"},
+    }
+    reading = (
+        "Each bar is a band of finished queries from the quickest to the slowest; its parts are mean seconds of the "
+        "accepted call, and re-work is all that came before that call."
+    )
+    data = data.rename(columns={stage: f"{stage.replace('-', '_')}_s" for stage in STAGES})
+    return Figure(name, title, reading, data, traces, layout)

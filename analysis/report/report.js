@@ -1,0 +1,73 @@
+// Draws the figures that are packed in the page, with Plotly, in the page's colours. Without it the tables say the answer.
+(async () => {
+  const bytes = Uint8Array.from(atob(document.getElementById("figures").textContent), (each) => each.charCodeAt(0));
+  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const figures = await new Response(unpacked).json();
+  const place = (figure) => document.getElementById(`plot-${figure.name}`);
+
+  function colours(forPaper) {
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name, onPaper) => (forPaper ? onPaper : style.getPropertyValue(name).trim());
+    return { ink: colour("--ink", "#1b1b1b"), faint: colour("--faint", "#595959"), rule: colour("--rule", "#d5d5d5") };
+  }
+
+  // Lines and shapes that have the page's own colours name them.
+  const line = (each, page) => (each && page[each.color] ? { ...each, color: page[each.color] } : each);
+  const shape = (each, page) => {
+    const { fill, ...rest } = each;
+    if (fill) return { ...rest, fillcolor: page.faint, opacity: 0.22 };
+    return each.line === "ink" ? { ...rest, line: { color: page.ink, width: 1.5, dash: "dot" } } : rest;
+  };
+
+  function draw(figure, forPaper) {
+    const page = colours(forPaper);
+    const plot = place(figure);
+    const narrow = plot.clientWidth < 640;
+    const traces = figure.traces.map((trace) => ({ ...trace, line: line(trace.line, page) }));
+    const { height = 420, tall, ...given } = figure.layout;
+    const rows = Math.ceil(traces.filter((trace) => trace.showlegend !== false).length / (narrow ? 1 : 4));
+    const layout = {
+      ...given,
+      height: height + (narrow ? 22 * rows : 0),
+      shapes: (given.shapes || []).map((each) => shape(each, page)),
+      margin: { l: 60, r: 12, t: 30, b: 50 },
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: "system-ui, sans-serif", size: narrow ? 12 : 13, color: page.ink },
+      showlegend: traces.some((trace) => trace.name),
+      legend: { orientation: "h", x: 0, y: tall ? -0.09 : -0.2, yanchor: "top" },
+      hoverlabel: { align: "left", namelength: -1 },
+      modebar: { color: page.faint, activecolor: page.ink, bgcolor: "rgba(0,0,0,0)" },
+    };
+    for (const name of Object.keys(given).filter((each) => /^[xy]axis/.test(each))) {
+      layout[name] = { gridcolor: page.rule, linecolor: page.faint, zeroline: false, automargin: true, ...given[name] };
+    }
+    const options = {
+      responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+      toImageButtonOptions: { format: "svg", filename: figure.name },
+    };
+    return Plotly.react(plot, traces, layout, options);
+  }
+  const drawAll = (forPaper) => Promise.all(figures.map((figure) => draw(figure, forPaper)));
+
+  function save(text, name) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  await drawAll(false);
+  for (const button of document.querySelectorAll("button[data-figure]")) {
+    const figure = figures.find((each) => each.name === button.dataset.figure);
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      if (button.dataset.kind === "CSV") save(figure.csv, `${figure.name}.csv`);
+      else Plotly.downloadImage(place(figure), { format: "svg", filename: figure.name, width: 900, height: 500 });
+    });
+  }
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll(false));
+  addEventListener("beforeprint", () => drawAll(true));
+  addEventListener("afterprint", () => drawAll(false));
+  document.documentElement.dataset.drawn = String(figures.length);
+})();

@@ -1,0 +1,155 @@
+"""The tables of a report: headline metrics, limits, pools, all metrics, and where the run is from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.grids import ABSENT, Grid, amount, percent
+from simulator.records.summary import Estimate, Held, Summary
+
+TITLES = {
+    "accuracy": "right, of all queries",
+    "accuracy_of_answered": "right, of what was answered",
+    "ttft_s": "time to first token",
+    "tpot_s": "time between tokens",
+    "e2e_s": "end-to-end time",
+    "queue_s": "queueing time",
+    "queries_per_s": "queries finished per second",
+    "output_tok_per_s": "tokens given per second",
+    "goodput_per_s": "queries within all limits per second",
+    "slo_met_frac": "within all limits",
+    "escalated_frac": "escalated",
+    "calls_per_query": "calls per query",
+    "coverage": "answered, of all queries",
+    "dropped_frac": "dropped",
+    "unfinished_frac": "unfinished",
+    "energy_j_per_query": "energy per query",
+    "energy_j_per_output_tok": "energy per output token",
+    "energy_j_per_correct": "energy per right answer",
+    "cost_usd_per_query": "cost per query",
+    "co2_g_per_query": "CO2e per query",
+    "co2_embodied_g_per_query": "of which the hardware's making",
+}
+HEADLINES = (
+    *("accuracy", "ttft_s.mean", "ttft_s.p95", "tpot_s.p95", "e2e_s.mean", "e2e_s.p95", "queue_s.mean"),
+    *("queries_per_s", "output_tok_per_s", "goodput_per_s", "slo_met_frac", "escalated_frac", "calls_per_query"),
+    *("coverage", "dropped_frac", "unfinished_frac", "energy_j_per_query", "energy_j_per_output_tok"),
+    *("energy_j_per_correct", "cost_usd_per_query", "co2_g_per_query", "co2_embodied_g_per_query"),
+)
+COUNTS = ("calls_per_query",)  # of unit 1 and no shares
+
+
+def headlines(summary: Summary) -> Grid:
+    """The metrics that people ask for first, with 95 % intervals, limits and evidence; why where there is none."""
+    held = {_key(one, summary): one for one in summary.slos if one.cls is None}
+    rows = []
+    for key in dict.fromkeys((*HEADLINES, *held)):
+        if key not in summary.metrics:
+            continue
+        one = summary.metrics[key]
+        interval = ABSENT if one.ci_low is None else f"{said(one.ci_low, one, key)} to {said(one.ci_high, one, key)}"
+        verdict = "" if key not in held else "met" if held[key].met else "missed"
+        rows.append((title(key), said(one.mean, one, key), interval, verdict, one.evidence or one.reason))
+    words = frozenset({"metric", "95 % interval", "limit", "evidence"})
+    return Grid(("metric", "mean", "95 % interval", "limit", "evidence"), tuple(rows), words)
+
+
+def limits(summary: Summary) -> Grid:
+    """Each limit, what came of it, and whether it was held."""
+    rows = [
+        (
+            title(_key(one, summary)),
+            one.cls or "all",
+            " and ".join(f"{sign} {end:g}" for sign, end in ((">=", one.min), ("<=", one.max)) if end is not None),
+            "undefined" if one.value is None else f"{one.value:.4g}",
+            "met" if one.met else "missed",
+        )
+        for one in summary.slos
+    ]
+    heads = ("limit on", "class", "in base units", "value", "verdict")
+    return Grid(heads, tuple(rows), frozenset(heads) - {"value"})
+
+
+def pools(summary: Summary) -> Grid:
+    """Each pool: model, device, replicas, its share of answers, and how busy it is."""
+    rows = [
+        (
+            *(line.pool, line.model, line.device),
+            ABSENT if line.replicas is None else f"{line.replicas:,}",
+            *(ABSENT if frac is None else percent(frac) for frac in (line.answered_frac, line.busy_frac)),
+            *(ABSENT if n is None else f"{n:.3g}" for n in (line.calls_per_query, line.decode_seqs)),
+            line.evidence,
+        )
+        for line in summary.pools
+    ]
+    heads = (
+        "pool",
+        "model",
+        "device",
+        "replicas",
+        "answers %",
+        "busy %",
+        "calls/query",
+        "decoding at once",
+        "evidence",
+    )
+    return Grid(heads, tuple(rows), frozenset({"pool", "model", "device", "evidence"}))
+
+
+def everything(summary: Summary) -> Grid:
+    """All metrics by key in base units, to six digits, of all queries and of each class."""
+    parts: list[tuple[str, Mapping[str, Estimate]]] = [("all", summary.metrics), *summary.classes.items()]
+    rows = [
+        (
+            *(key, cls),
+            *(ABSENT if value is None else f"{value:.6g}" for value in (one.mean, one.ci_low, one.ci_high)),
+            *(one.unit, one.evidence or ABSENT, one.reason or ABSENT),
+        )
+        for cls, metrics in parts
+        for key, one in metrics.items()
+    ]
+    heads = ("key", "class", "mean", "from", "to", "unit", "evidence", "note")
+    return Grid(heads, tuple(rows), frozenset({"key", "class", "unit", "evidence", "note"}))
+
+
+def origin(summary: Summary, manifest: Mapping[str, Any]) -> Grid:
+    """What makes the run again: seed, version, and where and when it ran."""
+    told = {
+        "seed": summary.seed,
+        "replications": summary.replications,
+        "queries": f"{summary.queries:,}",
+        "what became of them": ", ".join(f"{n:,} {fate}" for fate, n in summary.fates.items()),
+        "multillm-sim": manifest.get("version", ABSENT),
+        "result": manifest.get("hash", ABSENT),
+        "written": manifest.get("written", ABSENT),
+        "Python": manifest.get("python", ABSENT),
+        "machine": manifest.get("machine", ABSENT),
+    }
+    return Grid(
+        ("what", "value"), tuple((key, str(value)) for key, value in told.items()), frozenset({"what", "value"})
+    )
+
+
+def title(key: str) -> str:
+    """What people call a metric: `ttft_s.p95` is the time to first token p95."""
+    name, _, part = key.partition(".")
+    return f"{TITLES.get(name, name)} {part}".strip()
+
+
+def said(value: float | None, one: Estimate, key: str) -> str:
+    """A value to three digits in the unit that people say."""
+    if value is None:
+        return ABSENT
+    if one.unit == "1":
+        return f"{value:.3g}" if key in COUNTS else f"{percent(value)} %"
+    if one.unit == "USD":
+        return f"$ {1000 * value:.3g} per 1,000"
+    return f"0 {one.unit}" if value == 0 else amount(value, one.unit)
+
+
+def _key(held: Held, summary: Summary) -> str:
+    """The key of the metric that a limit is on."""
+    if held.metric in summary.metrics:
+        return held.metric
+    return f"{held.metric}.mean" if held.percentile is None else f"{held.metric}.p{held.percentile:g}"

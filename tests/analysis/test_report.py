@@ -1,0 +1,305 @@
+import base64
+import gzip
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.grids import ABSENT
+from analysis.report.figure import COLOURS
+from analysis.report.page import figures, page
+from simulator import build, load, run
+from simulator.records.result import read_result
+from simulator.records.tables import SCHEMA, Tables
+
+EVIL = "<script>alert(1)</script>"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NOBODY_WAITS = """\
+name: nobody-waits
+seed: 3
+run: {queries: 40, replications: 2}
+workload:
+  chat:
+    arrivals: {use: constant, rate_per_s: 2}
+    lengths: {use: fixed, prompt_tok: 50, output_tok: 500}
+    timeout_s: 0.0001
+fleet:
+  one: {model: llama-3.2-1b, device: l40s}
+policy: {use: always, pool: one}
+"""
+
+
+class Read(HTMLParser):
+    """What a browser sees of a page: elements with attributes, cells of tables, text outside of scripts, scripts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.elements, self.text, self.scripts, self.rows = [], [], [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag != "meta":
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] in ("td", "th"):
+            self.rows[-1][-1] += data
+        (self.scripts if self.open and self.open[-1] == "script" else self.text).append(data)
+
+
+def drawn(read):
+    """The figures as the page's own code unpacks them."""
+    return json.loads(gzip.decompress(base64.b64decode(read.scripts[0])))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    result = run(build(load("quickstart", ["run.queries=400", "run.replications=2", "run.warmup_s=10"])))
+    return result.save(tmp_path_factory.mktemp("run") / "quick")
+
+
+@pytest.fixture(scope="module")
+def result(folder):
+    return read_result(folder)
+
+
+@pytest.fixture(scope="module")
+def html(result):
+    return page(result)
+
+
+@pytest.fixture(scope="module")
+def unfinished(tmp_path_factory):
+    path = tmp_path_factory.mktemp("unfinished") / "nobody-waits.yaml"
+    path.write_text(NOBODY_WAITS)
+    return run(build(load(path)))
+
+
+def test_every_number_of_the_summary_stands_in_the_page(folder, html):
+    metrics = json.loads((folder / "summary.json").read_text())["metrics"]
+    rows = {row[0]: row for row in Read(html).rows if len(row) == 8 and row[1] == "all"}
+    assert set(rows) == set(metrics)
+    for key, kept in metrics.items():
+        for cell, of in zip(rows[key][2:5], ("mean", "ci_low", "ci_high"), strict=True):
+            assert (cell == ABSENT) == (kept[of] is None)
+            assert kept[of] is None or float(cell) == pytest.approx(kept[of], rel=1e-5)
+        assert rows[key][5] == kept["unit"]
+
+
+@pytest.mark.parametrize(
+    ("title", "key", "unit"),
+    [
+        ("right, of all queries", "accuracy", ("%", 100)),
+        ("time to first token p95", "ttft_s.p95", ("s", 1)),
+        ("energy per right answer", "energy_j_per_correct", ("kJ", 1e-3)),
+        ("calls per query", "calls_per_query", ("", 1)),
+    ],
+)
+def test_headlines_are_the_summarys_in_units_that_people_say(folder, html, title, key, unit):
+    kept = json.loads((folder / "summary.json").read_text())["metrics"][key]
+    row = next(row for row in Read(html).rows if row and row[0] == title)
+    number, _, said = row[1].partition(" ")
+    if key == "energy_j_per_correct" and kept["mean"] < 1000:
+        unit = ("J", 1)
+    assert said == unit[0]
+    assert float(number.replace(",", "")) == pytest.approx(unit[1] * kept["mean"], rel=6e-3)
+
+
+def test_verdict_limit_seed_version_and_what_is_left_out_are_text(result, html):
+    text = "".join(Read(html).text)
+    for told in (result.summary.verdict, result.summary.limit, *result.summary.left_out, result.manifest["version"]):
+        assert told in text
+    assert ["seed", str(result.summary.seed)] in Read(html).rows
+    assert "max_seqs" in text  # of the scenario
+
+
+def test_a_report_loads_nothing_has_plotly_once_and_is_small(html):
+    read = Read(html)
+    assert not [attrs for _, attrs in read.elements if {"src", "srcset", "data", "poster", "action"} & attrs.keys()]
+    assert not [tag for tag, _ in read.elements if tag in ("link", "img", "iframe", "object")]
+    assert all(attrs["href"].startswith("#") for tag, attrs in read.elements if tag == "a")
+    assert "default-src 'none'" in html
+    assert "http" not in "".join([*read.text, *(script for script in read.scripts if len(script) < 1_000_000)])
+    assert sum(len(script) > 1_000_000 for script in read.scripts) == 1
+    assert len(html.encode()) <= 6e6
+
+
+def test_every_figure_has_marks_data_a_sentence_and_a_place(result, html):
+    made, read = figures(result), Read(html)
+    kept = {each["name"]: each for each in drawn(read)}
+    places = {attrs.get("id") for _, attrs in read.elements}
+    assert len(made) == len(kept) == 13
+    for figure in made:
+        assert not figure.absent
+        assert figure.reading.endswith(".")
+        assert len(figure.data)
+        assert f"plot-{figure.name}" in places
+        assert all(trace.get("x") or trace["link"]["value"] for trace in kept[figure.name]["traces"])
+        assert kept[figure.name]["csv"].count("\n") == len(figure.data) + 1
+
+
+def test_a_report_holds_no_raw_queries(html):
+    sizes = [len(trace.get("x", ())) for each in drawn(Read(html)) for trace in each["traces"]]
+    assert max(sizes) <= 401
+
+
+def test_a_pool_has_one_colour_throughout(html):
+    colours = {"edge": set(), "cloud": set()}
+    for each in drawn(Read(html)):
+        for trace in each["traces"]:
+            pool = re.split("[:,]", trace.get("name", ""))[0]
+            if pool in colours:
+                colours[pool].add((trace.get("line") or trace["marker"])["color"])
+    assert colours == {"edge": {COLOURS[0]}, "cloud": {COLOURS[1]}}
+
+
+def test_what_is_drawn_adds_up_to_what_the_summary_says(result):
+    data = {figure.name: figure.data for figure in figures(result)}
+    metrics = result.summary.metrics
+    queries = result.tables.queries
+    kept = queries[queries["arrived_s"] >= 10]
+    sums = {"energy": "energy_j_per_query", "cost": "cost_usd_per_query", "carbon": "co2_g_per_query"}
+    for name, column in sums.items():  # of all replications together; the summary's is a mean of theirs
+        assert data[name][column].sum() == pytest.approx(metrics[column].mean, rel=5e-3)
+    flow = data["flow"]
+    assert flow.loc[flow["from"] == "chat", "queries"].sum() == len(kept)
+    done = kept[kept["fate"] == "finished"]
+    median = data["cdf-e2e"].query("pool == 'all pools' and share == 0.5")["e2e_s"].item()
+    assert median == pytest.approx(np.median(done["e2e_s"]))
+    spent = data["stages"]
+    parts = spent[[column for column in spent if column.endswith("_s")]].sum(axis=1)
+    assert np.average(parts, weights=spent["n"]) == pytest.approx(done["e2e_s"].mean(), rel=1e-6)
+
+
+def test_the_area_under_the_roc_is_the_share_of_pairs_told_apart(result):
+    calls = result.tables.calls
+    edge = calls[(calls["pool"] == "edge") & (calls["asked_s"] >= 10) & (calls["fate"] == "answered")]
+    right, wrong = (edge.loc[edge["score"] == score, "confidence"].to_numpy()[:, None] for score in (1, 0))
+    told = (right > wrong.T).mean() + 0.5 * (right == wrong.T).mean()
+    roc = next(figure.data for figure in figures(result) if figure.name == "roc")
+    assert roc.loc[roc["pool"] == "edge", "auc"].iloc[0] == pytest.approx(told)
+
+
+def test_what_was_asked_further_is_what_the_queries_say_was_escalated(result):
+    calls, queries = (getattr(result.tables, name) for name in ("calls", "queries"))
+    edge = calls[(calls["pool"] == "edge") & (calls["asked_s"] >= 10) & (calls["fate"] == "answered")]
+    edge = edge.merge(queries[["replication", "query", "escalated"]], on=["replication", "query"])
+    expected = {
+        "kept, right": (~edge["escalated"] & (edge["score"] == 1)).sum(),
+        "kept, wrong": (~edge["escalated"] & (edge["score"] == 0)).sum(),
+        "asked further, needed": (edge["escalated"] & (edge["score"] == 0)).sum(),
+        "asked further, needless": (edge["escalated"] & (edge["score"] == 1)).sum(),
+    }
+    data = next(figure.data for figure in figures(result) if figure.name == "confusion")
+    assert data[data["pool"] == "edge"].set_index("kind")["n"].to_dict() == expected
+
+
+def test_the_map_has_the_shares_that_the_summary_says(result):
+    ways = next(figure.data for figure in figures(result) if figure.name == "fleet").set_index(["from", "to"])["share"]
+    assert set(ways.index) == {("chat", "edge"), ("edge", "cloud")}
+    assert ways["chat", "edge"] == 1
+    assert ways["edge", "cloud"] == pytest.approx(result.summary.metrics["escalated_frac"].mean, rel=1e-2)
+
+
+def test_names_are_shown_and_never_run(result):
+    def renamed(table):
+        text = table.select_dtypes(["category", "object"]).columns
+        return table.assign(**{column: table[column].astype(object).replace("edge", EVIL) for column in text})
+
+    tables = Tables(**{name: renamed(getattr(result.tables, name)) for name in SCHEMA})
+    pools = tuple(replace(line, pool=line.pool.replace("edge", EVIL)) for line in result.summary.pools)
+    summary = replace(result.summary, name=EVIL, pools=pools, limit=EVIL, left_out=(EVIL,))
+    evil = replace(result, name=EVIL, tables=tables, summary=summary, scenario={EVIL: EVIL}, manifest={"version": EVIL})
+    read = Read(page(evil))
+    assert not [script for script in read.scripts if script == "alert(1)"]
+    assert "".join(read.text).count(EVIL) >= 5
+    names = [trace["name"] for each in drawn(read) for trace in each["traces"] if "alert" in trace.get("name", "")]
+    assert names
+    assert not [name for name in names if "<" in name]
+
+
+def test_what_is_unknown_is_said_to_be_and_not_zero(result):
+    ledger = result.tables.ledger
+    is_cloud = (ledger["pool"] == "cloud").to_numpy(bool)
+    holed = ledger.assign(energy_j=ledger["energy_j"].mask(is_cloud), co2_g=ledger["co2_g"].mask(is_cloud))
+    metrics = dict(result.summary.metrics)
+    why = "joules of cloud are unknown"
+    metrics["energy_j_per_query"] = replace(metrics["energy_j_per_query"], mean=None, reason=why)
+    energy = tuple(part for part in result.summary.energy if part.where != "cloud")
+    tables = Tables(result.tables.queries, result.tables.calls, holed, result.tables.timeline)
+    summary = replace(result.summary, metrics=metrics, energy=energy)
+    made = {figure.name: figure for figure in figures(replace(result, tables=tables, summary=summary))}
+    told = dict(zip(("chat", "edge", "cloud"), made["fleet"].traces[0]["text"], strict=True))
+    assert "joules unknown" in told["cloud"]
+    assert "J per query" in told["edge"]
+    assert why in made["energy"].reading
+    assert "Only what is known" in made["carbon"].reading
+    assert "Only what is known" not in made["cost"].reading
+
+
+def test_a_run_with_no_finished_query_says_so(unfinished):
+    assert unfinished.summary.fates.get("finished", 0) == 0
+    text = "".join(Read(page(unfinished)).text)
+    assert unfinished.summary.verdict in text
+    assert "Not drawn: No measured query finished" in text
+
+
+def test_a_run_without_any_row_gives_a_page(result):
+    tables = Tables(**{name: getattr(result.tables, name).iloc[:0] for name in SCHEMA})
+    summary = replace(result.summary, metrics={}, energy=(), pools=(), slos=())
+    text = page(replace(result, tables=tables, summary=summary))
+    assert text.count("Not drawn:") == 13
+    assert len(text) < 100_000  # nothing to draw, so no plotly
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_browser_draws_every_figure_asks_for_nothing_and_complains_of_nothing(html, tmp_path, width):
+    # Read out by the page itself: how wide it is, and how many marks each figure has.
+    probe = """<script>setTimeout(() => {
+      document.documentElement.dataset.wide = document.documentElement.scrollWidth;
+      document.documentElement.dataset.marks = [...document.querySelectorAll(".figure")].map((each) =>
+        each.querySelectorAll(".lines path, .bars path, .sankey-link, .annotation-arrow-g path").length).join(" ");
+      document.querySelectorAll("button[data-kind=CSV]")[0].focus();
+      document.documentElement.dataset.focus = document.activeElement.dataset.figure;
+    }, 4000)</script>"""
+    (tmp_path / "report.html").write_text(html.replace("</body>", probe + "</body>"))
+    call = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    call += ["--enable-logging=stderr", "--virtual-time-budget=8000", f"--window-size={width},900", "--dump-dom"]
+    call += [f"--log-net-log={tmp_path / 'net.json'}", "--host-resolver-rules=MAP * ~NOTFOUND", "--no-first-run"]
+    said = subprocess.run([*call, (tmp_path / "report.html").as_uri()], capture_output=True, text=True, timeout=120)
+    assert "CONSOLE" not in said.stderr
+    top = dict(re.findall(r'data-(\w+)="([^"]*)"', re.search("<html[^>]*>", said.stdout)[0]))
+    assert 'data-title="Share chart' not in said.stdout  # Plotly would send the data to a server
+    assert top["drawn"] == "13"
+    assert all(int(marks) > 0 for marks in top["marks"].split())
+    assert len(top["marks"].split()) == 13
+    assert top["focus"] == "fleet"
+    assert int(top["wide"]) <= max(width, 500)  # headless windows are at least 500 wide
+    events = (tmp_path / "net.json").read_text().splitlines()  # those of the browser itself have no file as their place
+    assert not [event for event in events if "file://" in event and '"url":"http' in event]
+
+
+def test_the_data_of_a_figure_are_its_csv(result):
+    from io import StringIO
+
+    for figure in figures(result):
+        back = pd.read_csv(StringIO(figure.to_dict()["csv"]))
+        assert list(back) == list(figure.data)
+        assert len(back) == len(figure.data)
