@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.report.figure import Figure, Pools, absent, rounded, shown
+from analysis.report.figure import DASHES, Figure, Pools, absent, rounded, shown
 from analysis.report.measured import Measured
 
 TIMES = {"ttft_s": "Time to first token", "tpot_s": "Time between tokens", "e2e_s": "End-to-end time"}
@@ -28,16 +28,22 @@ def cdf(run: Measured, pools: Pools, column: str) -> Figure:
     if queries.empty:
         return absent(name, title, "No measured query finished with this time.")
     by_pool = [(pool, queries[(queries["pool"] == pool).to_numpy(bool)]) for pool in pools.names]
-    parts = [("all pools", queries), *((pool, part) for pool, part in by_pool if len(part))]
+    names = sorted(queries["cls"].astype(str).unique())
+    classes = [f"class {cls}" for cls in names] if len(names) > 1 else []
+    by_class = [(of, queries[(queries["cls"] == cls).to_numpy(bool)]) for of, cls in zip(classes, names, strict=False)]
+    parts = [("all", queries), *((pool, part) for pool, part in by_pool if len(part)), *by_class]
     tables, traces = [], []
-    for pool, part in parts:
+    for number, (of, part) in enumerate(parts):
+        is_class = number >= len(parts) - len(classes)
         values_s = np.quantile(part[column].to_numpy(np.float64), PROBABILITIES)
-        tables.append(pd.DataFrame({"pool": pool, "share": PROBABILITIES, column: values_s, "n": len(part)}))
+        tables.append(pd.DataFrame({"of": of, "share": PROBABILITIES, column: values_s, "n": len(part)}))
         above = values_s > 0  # the axis is logarithmic
-        line = {"width": 3, "color": "ink"} if pool == "all pools" else pools.line(pool)
+        grey = {"width": 2, "color": "faint", "dash": DASHES[number % len(DASHES)]}
+        line = {"width": 3, "color": "ink"} if number == 0 else grey if is_class else pools.line(of)
         traces.append(
             {
-                **{"type": "scatter", "mode": "lines", "name": shown(pool), "line": line},
+                **{"type": "scatter", "mode": "lines", "name": shown(of), "line": line},
+                "visible": "legendonly" if is_class else True,
                 "x": rounded(values_s[above]),
                 "y": rounded(100 * PROBABILITIES[above]),
                 "hovertemplate": "%{y:.1f} % take %{x:.4g} s or less<extra>%{fullData.name}</extra>",
@@ -61,6 +67,7 @@ def cdf(run: Measured, pools: Pools, column: str) -> Figure:
         "shapes": marks,
     }
     reading = "Read up from a time to the share of queries that took no longer; further left is faster." + lines
+    reading += " A click in the legend shows a class." if classes else ""
     return Figure(name, title, reading, pd.concat(tables), tuple(traces), layout)
 
 

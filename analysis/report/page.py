@@ -71,11 +71,15 @@ def _answer(summary: Summary) -> str:
     if summary.slos:
         parts += ["<h3>Limits</h3>\n", html_table(tables.limits(summary))]
     parts += ["<h3>Pools</h3>\n", html_table(tables.pools(summary))]
-    notes = [f"left out: {text}" for text in summary.left_out]
+    notes = list(summary.left_out)
     notes += [f"extrapolated: {text}" for text in summary.extrapolated]
     notes += [f"battery {one.name}: {100 * one.frac_per_h:.3g} % an hour" for one in summary.batteries]
     if notes:
-        parts += ["<h3>What is left out</h3>\n<ul>", *(f"<li>{html_text(note)}</li>" for note in notes), "</ul>\n"]
+        parts += [
+            "<h3>What is left out, and what else to know</h3>\n<ul>",
+            *(f"<li>{html_text(note)}</li>" for note in notes),
+            "</ul>\n",
+        ]
     everything = tables.everything(summary)
     parts += [folded("All metrics", f"{len(everything.rows):,} lines, in base units", html_table(everything))]
     return "".join(parts)

@@ -180,7 +180,7 @@ def test_what_is_drawn_adds_up_to_what_the_summary_says(result):
     flow = data["flow"]
     assert flow.loc[flow["from"] == "chat", "queries"].sum() == len(kept)
     done = kept[kept["fate"] == "finished"]
-    median = data["cdf-e2e"].query("pool == 'all pools' and share == 0.5")["e2e_s"].item()
+    median = data["cdf-e2e"].query("of == 'all' and share == 0.5")["e2e_s"].item()
     assert median == pytest.approx(np.median(done["e2e_s"]))
     spent = data["stages"]
     parts = spent[[column for column in spent if column.endswith("_s")]].sum(axis=1)
@@ -194,6 +194,16 @@ def test_the_area_under_the_roc_is_the_share_of_pairs_told_apart(result):
     told = (right > wrong.T).mean() + 0.5 * (right == wrong.T).mean()
     roc = next(figure.data for figure in figures(result) if figure.name == "roc")
     assert roc.loc[roc["pool"] == "edge", "auc"].iloc[0] == pytest.approx(told)
+
+
+def test_classes_have_distributions_of_their_own(result):
+    queries = result.tables.queries
+    queries = queries.assign(cls=np.where(queries["query"] % 2, "odd", "even"))
+    tables = Tables(queries, result.tables.calls, result.tables.ledger, result.tables.timeline)
+    cdf = next(figure.data for figure in figures(replace(result, tables=tables)) if figure.name == "cdf-e2e")
+    odd = queries[(queries["cls"] == "odd") & (queries["arrived_s"] >= 10) & (queries["fate"] == "finished")]
+    median = cdf[(cdf["of"] == "class odd") & (cdf["share"] == 0.5)]["e2e_s"].item()
+    assert median == pytest.approx(odd["e2e_s"].median())
 
 
 def test_what_was_asked_further_is_what_the_queries_say_was_escalated(result):

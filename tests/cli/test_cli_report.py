@@ -32,7 +32,7 @@ def test_a_run_is_read_again_with_a_report_in_it(shell, folder):
 def test_the_data_of_each_figure_are_written_beside_the_page(shell, folder):
     said = shell("report", folder, "-o", "out/page.html", "--export", "csv")
     assert said.out.split() == ["out/page.html", "out/page-csv"]
-    assert Path("out/page-csv/cdf-e2e.csv").read_text().startswith("pool,share,e2e_s,n\n")
+    assert Path("out/page-csv/cdf-e2e.csv").read_text().startswith("of,share,e2e_s,n\n")
 
 
 @pytest.mark.parametrize("wrong", ["absent", "."])
