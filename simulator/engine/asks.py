@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import nan
 from typing import TYPE_CHECKING
 
+from simulator.engine.hosted import HostedPool
 from simulator.engine.job import Job
 from simulator.engine.life import Life
-from simulator.engine.pool import HostedPool, Pool, Uniform
+from simulator.engine.pool import Pool, Uniform
 from simulator.policies.core import Call
 
 if TYPE_CHECKING:

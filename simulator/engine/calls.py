@@ -11,13 +11,14 @@ from typing import NamedTuple
 from simulator.engine import asks
 from simulator.engine.asks import PolicyError
 from simulator.engine.clock import ATTEMPTS, Clock, once
+from simulator.engine.hosted import HostedPlan, HostedPool
 from simulator.engine.job import NOT_YET, Job
 from simulator.engine.life import Life
 from simulator.engine.link import Way
 from simulator.engine.logs import ANSWERED, CANCELLED, FAILED, KINDS, OPEN, Logs
 from simulator.engine.network import Network
 from simulator.engine.plan import JudgePlan, Plan
-from simulator.engine.pool import Hooks, HostedPlan, HostedPool, Pool, Uniform
+from simulator.engine.pool import Hooks, Pool, Uniform
 from simulator.engine.station import Station
 from simulator.policies.core import Answer, Call, Failed
 

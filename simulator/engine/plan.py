@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simulator.engine.feedback import FeedbackPlan
-from simulator.engine.pool import HostedPlan, PoolPlan, Uniform
+from simulator.engine.hosted import HostedPlan
+from simulator.engine.pool import PoolPlan, Uniform
 from simulator.physics.signal import Signal
 from simulator.physics.values import Link
 from simulator.policies.core import ClassFacts, Policy

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from simulator.engine.air import VaryingPipe
 from simulator.engine.clock import TELEMETRY, Alarm, Clock
+from simulator.engine.hosted import HostedPool
 from simulator.engine.link import OwnPipe, SharedPipe
 from simulator.engine.plan import Plan
-from simulator.engine.pool import HostedPool, Pool, PoolPlan
+from simulator.engine.pool import Pool, PoolPlan
 from simulator.policies.core import Reported
 
 Pipe = SharedPipe | OwnPipe | VaryingPipe

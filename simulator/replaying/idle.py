@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engine.build import System
+from simulator.engine.hosted import HostedPlan
 from simulator.engine.job import Job
-from simulator.engine.pool import HostedPlan, Uniform
+from simulator.engine.pool import Uniform
 from simulator.physics import values
 from simulator.physics.alone import Alone, alone, side_by_side
 from simulator.physics.link import propagation_s

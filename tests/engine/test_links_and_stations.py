@@ -16,12 +16,13 @@ from test_queues_by_recursion import fcfs_starts_s
 
 from simulator.engine.clock import ARRIVAL, TIMER, Alarm, Clock, once
 from simulator.engine.deadlines import Deadlines
+from simulator.engine.hosted import HostedPlan, HostedPool
 from simulator.engine.job import Job
 from simulator.engine.link import OwnPipe, SharedPipe
 from simulator.engine.logs import Logs
 from simulator.engine.network import Network
 from simulator.engine.plan import LinkPlan, Plan
-from simulator.engine.pool import Hooks, HostedPlan, HostedPool, PoolFacts
+from simulator.engine.pool import Hooks, PoolFacts
 from simulator.engine.station import Station
 from simulator.policies.always import Always
 from simulator.records.log import Log

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from stepping import Wish
 
 from simulator.engine.clock import ARRIVAL, TIMER, Clock, once
+from simulator.engine.hosted import HostedPlan, HostedPool
 from simulator.engine.job import Job
-from simulator.engine.pool import Hooks, HostedPlan, HostedPool, PoolFacts
+from simulator.engine.pool import Hooks, PoolFacts
 from simulator.engine.rate_limit import Bucket, RateLimit
 from simulator.workload.streams import uniform
 

@@ -11,7 +11,9 @@ import pytest
 from policy_world import POOLS, SKILL, TASKS, own, rows, scenario, write_table, write_yaml
 
 from simulator import build, load
-from simulator.engine.build.knowledge import AskedOf, Knowledge, Prices
+from simulator.engine.build.asked import AskedOf
+from simulator.engine.build.knowledge import Knowledge
+from simulator.engine.build.prices import Prices
 from simulator.engine.build.system import System
 from simulator.learning.core import Items, Lesson, Predict
 from simulator.learning.means import Mean, TaskMean

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulator.engine.pool import HostedPlan, PoolPlan
+from simulator.engine.hosted import HostedPlan
+from simulator.engine.pool import PoolPlan
 from simulator.physics.signal import Signal
 from simulator.physics.step import StepModel
 from simulator.physics.values import Device, Hosted

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from simulator.engine.build.classes import BuiltClass
-from simulator.engine.build.knowledge import Prices, calls_alone
+from simulator.engine.build.prices import Prices, calls_alone
 from simulator.engine.feedback import FeedbackPlan
 from simulator.engine.job import Job
 from simulator.policies.setting import Floats

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from simulator.engine.build.built import Built
 from simulator.engine.clock import ATTEMPTS
+from simulator.engine.hosted import HostedPlan
 from simulator.engine.job import Job
-from simulator.engine.pool import HostedPlan, PoolFacts, Uniform
+from simulator.engine.pool import PoolFacts, Uniform
 from simulator.engine.rate_limit import RateLimit
 from simulator.physics import values
 from simulator.physics.chance import lognormal

@@ -1,86 +1,23 @@
-"""What policies may know before any answer: queries with their features, and the train split, priced at the fleet."""
+"""What was learned of the tables of a scenario, and the train split, priced at the fleet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simulator.engine.build.built import Built, Host
 from simulator.engine.build.classes import BuiltClass, train_table
+from simulator.engine.build.prices import Prices
 from simulator.learning.cache import encoded, told
 from simulator.learning.core import Encoder, Encodings, Estimator, Floats, Items, Lesson, Unlearnable
 from simulator.learning.gap import answers_of
-from simulator.physics.alone import alone
-from simulator.physics.price import call_usd
-from simulator.policies.setting import Ints, Label, Train
-from simulator.spec.errors import near
+from simulator.policies.setting import Label, Train
 from simulator.spec.load import Scenario
 from simulator.workload.quality import QualityTable
-from simulator.workload.traffic import World
-
-
-@dataclass(frozen=True)
-class Prices:
-    """Calls of a mean length, or of given lengths, alone on an idle fleet: list prices, or the hardware's time."""
-
-    pools: tuple[Built, ...]
-    machines: dict[str, Host]
-
-    def of(self, pool: int, prompt_tok: Floats, output_tok: Floats, cached: Floats | float) -> tuple[Floats, ...]:
-        """Dollars, joules and seconds of calls (n,) at a pool; idle watts count while a call runs."""
-        built = self.pools[pool]
-        if built.hosted is not None:
-            hosted = built.hosted
-            joules = np.full(len(prompt_tok), np.nan)
-            if hosted.energy_j_per_tok is not None:
-                joules = hosted.energy_j_per_tok * output_tok
-            time_s = hosted.ttft_median_s + (output_tok - 1) / hosted.rate_median_tok_per_s
-            return call_usd(hosted, prompt_tok, output_tok, cached), joules, time_s
-        assert built.steps is not None
-        machine = self.machines[built.homes[0]]
-        prompts = np.maximum(np.rint(prompt_tok), 1).astype(np.int64)
-        outputs = np.maximum(np.rint(output_tok), 1).astype(np.int64)
-        one = alone(built.steps, prompts, outputs, built.spec.max_batched_tok)
-        return machine.usd_per_s * one.last_s, one.energy_j + machine.idle_w * one.last_s, one.last_s
-
-
-class Taken(NamedTuple):
-    """What a call of every query at one pool takes, alone on an idle fleet, (queries,) each."""
-
-    prompt_tok: Floats
-    output_tok: Floats
-    usd: Floats
-    energy_j: Floats
-    time_s: Floats
-
-
-def calls_alone(prices: Prices, classes: Sequence[BuiltClass], cached_fracs: Floats, world: World, pool: int) -> Taken:
-    """As long as the answers will be, and as dear and late as recorded where the pool bills or answers so."""
-    prompt_tok, output_tok = world.prompt_tok.astype(np.float64), world.output_tok.astype(np.float64)
-    tables = [(np.flatnonzero(world.cls == number), cls) for number, cls in enumerate(classes) if cls.table is not None]
-    for rows, cls in tables:
-        for lengths, found in ((cls.plan.prompt_tok, prompt_tok), (cls.plan.output_tok, output_tok)):
-            if (column := lengths[pool]) is not None:
-                found[rows] = np.array(column)[world.item[rows]]
-    usd, energy_j, time_s = prices.of(pool, prompt_tok, output_tok, cached_fracs[world.cls])
-    built = prices.pools[pool]
-    for rows, cls in tables if built.hosted is not None else ():
-        assert cls.table is not None
-        where = world.item[rows], cls.columns[pool]
-        if built.spec.price == "recorded":
-            usd[rows] = cls.table.cost_usd[where]
-        if built.spec.latency == "recorded":
-            time_s[rows] = cls.table.latency_s[where]
-        if built.spec.energy == "recorded":
-            assert cls.table.energy_j_per_tok is not None
-            energy_j[rows] = cls.table.energy_j_per_tok[where] * output_tok[rows]
-    return Taken(prompt_tok, output_tok, usd, energy_j, time_s)
 
 
 @dataclass(frozen=True)
@@ -269,139 +206,3 @@ class Knowledge:
 
 
 MATRICES = ("score", "confidence", "output_tok", "usd", "energy_j", "time_s", "prompt_tok")
-
-
-@dataclass(frozen=True)
-class AskedOf:
-    """`policies.core.Asked` of one replication."""
-
-    knowledge: Knowledge
-    world: World
-
-    @property
-    def prompt_tok(self) -> Ints:
-        """Tokens of the prompts."""
-        return self.world.prompt_tok
-
-    @cached_property
-    def tasks(self) -> tuple[str, ...]:
-        """Names of the tasks of all classes."""
-        tables = [cls.table for cls in self.knowledge.classes]
-        return tuple(dict.fromkeys(task for table in tables if table is not None for task in table.tasks))
-
-    @cached_property
-    def task(self) -> Ints:
-        """Index into `tasks`."""
-        found = np.full(len(self.world), -1)
-        for rows, table, item in self._by_class():
-            found[rows] = np.array([self.tasks.index(task) for task in table.tasks])[table.task[item]]
-        return found
-
-    def quality(self, estimator: Estimator) -> Floats:
-        """Expected scores."""
-        return self._told(lambda cls: self.knowledge.estimated(cls, estimator, "score"))
-
-    def labelled(self, estimator: Estimator, label: Label) -> Floats:
-        """Expected labels."""
-
-        def of_items(cls: int) -> Floats:
-            table = self.knowledge.classes[cls].table
-            assert table is not None
-            key = (cls, repr(estimator), repr(label))
-            return self.knowledge.fitted(  # type: ignore[no-any-return]
-                key, lambda: self.knowledge.labelled(cls, estimator, label, Items.of(table))
-            )
-
-        return self._told(of_items)
-
-    def output_tok(self, estimator: Estimator) -> Floats:
-        """Expected lengths: as the table's, or as the class's own on the mean."""
-        found = self._told(lambda cls: self.knowledge.estimated(cls, estimator, "output_tok"))
-        own = self.world.output_tok.mean() if len(self.world) else 1.0
-        for number, cls in enumerate(self.knowledge.classes):
-            rows = np.flatnonzero(self.world.cls == number)
-            for pool, lengths in enumerate(cls.plan.output_tok):
-                if lengths is None or cls.table is None:
-                    found[rows, pool] = own
-        return found
-
-    def features(self, encoder: Encoder) -> Floats:
-        """Features, 0 where a class has no table. ValueError where tables give different numbers of them."""
-        parts = [
-            (np.flatnonzero(self.world.cls == number), self.knowledge.encoded(number, encoder))
-            for number, cls in enumerate(self.knowledge.classes)
-            if cls.table is not None
-        ]
-        widths = {encoded.shape[1] for _, encoded in parts}
-        if len(widths) > 1:
-            raise ValueError(f"classes with different tables have different features, {sorted(widths)} of them")
-        found = np.zeros((len(self.world), max(widths, default=0)))
-        for rows, features in parts:
-            found[rows] = features[self.world.item[rows]]
-        return found
-
-    def prompts(self) -> Sequence[str]:
-        """Texts of the prompts; empty where there is none."""
-        texts = [""] * len(self.world)
-        for rows, table, item in self._by_class():
-            if table.prompts is not None:
-                for row, i in zip(rows.tolist(), item.tolist(), strict=True):
-                    texts[row] = table.prompts[i]
-        return texts
-
-    def recorded(self, name: str) -> Floats:
-        """A score that tables record of each item. ValueError where one does not."""
-        found = np.full(len(self.world), np.nan)
-        for rows, table, item in self._by_class():
-            if name not in table.recorded:
-                raise ValueError(f"table {table.name!r} records no {near(name, table.recorded)}")
-            found[rows] = table.recorded[name][item]
-        return found
-
-    def usd(self, output_tok: Floats) -> Floats:
-        """Dollars of calls."""
-        return self._priced(output_tok)[0]
-
-    def energy_j(self, output_tok: Floats) -> Floats:
-        """Joules of calls."""
-        return self._priced(output_tok)[1]
-
-    def time_s(self, output_tok: Floats) -> Floats:
-        """Seconds of calls."""
-        return self._priced(output_tok)[2]
-
-    def _priced(self, output_tok: Floats) -> list[Floats]:
-        spec = self.knowledge.scenario.spec.workload
-        cached = np.array([cls.cached_prompt_frac for cls in spec.values()])[self.world.cls]
-        prompt_tok = self.world.prompt_tok.astype(np.float64)
-        prices = self.knowledge.prices
-        priced = [prices.of(pool, prompt_tok, output_tok[:, pool], cached) for pool in range(len(prices.pools))]
-        found = [np.stack(matrix, axis=1) for matrix in zip(*priced, strict=True)]
-        for cls in range(len(self.knowledge.classes)):
-            for pool in range(len(prices.pools)):
-                if (usd := self.knowledge.recorded_usd(cls, pool)) is not None:
-                    found[0][self.world.cls == cls, pool] = usd
-                if (energy_j := self.knowledge.recorded_energy_j(cls, pool)) is not None:
-                    found[1][self.world.cls == cls, pool] = energy_j
-        return found
-
-    def _told(self, of_items: Callable[[int], Floats]) -> Floats:
-        """A matrix over items, of each class, as one over queries."""
-        parts = [
-            (np.flatnonzero(self.world.cls == number), of_items(number))
-            for number, cls in enumerate(self.knowledge.classes)
-            if cls.table is not None
-        ]
-        found = np.full((len(self.world), parts[0][1].shape[1]), np.nan)  # what learns needs a table
-        for rows, by_item in parts:
-            found[rows] = by_item[self.world.item[rows]]
-        return found
-
-    def _by_class(self) -> list[tuple[NDArray[np.intp], QualityTable, NDArray[np.int32]]]:
-        """Of each class with a table: its rows, the table, and their items."""
-        found = []
-        for number, cls in enumerate(self.knowledge.classes):
-            rows = np.flatnonzero(self.world.cls == number)
-            if cls.table is not None:
-                found.append((rows, cls.table, self.world.item[rows]))
-        return found

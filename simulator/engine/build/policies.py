@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.engine.build.asked import AskedOf
 from simulator.engine.build.built import Built, Host
 from simulator.engine.build.classes import BuiltClass
-from simulator.engine.build.knowledge import AskedOf, Knowledge, Prices, calls_alone
+from simulator.engine.build.knowledge import Knowledge
 from simulator.engine.build.needs import check_needs
+from simulator.engine.build.prices import Prices, calls_alone
 from simulator.engine.pool import Uniform
 from simulator.learning.core import Encoder, Estimator
 from simulator.policies.core import Policy

@@ -11,8 +11,8 @@ from simulator.engine.build.classes import BuiltClass, classes
 from simulator.engine.build.feedback import feedback
 from simulator.engine.build.fleet import fleet
 from simulator.engine.build.gauges import gauges
-from simulator.engine.build.knowledge import Prices
 from simulator.engine.build.policies import policy
+from simulator.engine.build.prices import Prices
 from simulator.engine.build.rounds import decoding_together
 from simulator.engine.plan import JudgePlan, LinkPlan, Plan, StationPlan
 from simulator.physics import values
