@@ -109,9 +109,14 @@ class Told:
 
     @cached_property
     def is_further(self) -> pd.Series:
-        """Which calls are further samples of a prompt that another has sent and prefilled."""
-        of_one = self.calls.sort_index().groupby(["query", "pool", "kind", "asked_s"], observed=True)
-        return (of_one.cumcount() > 0).reindex(self.calls.index)
+        """Which calls are further samples of a prompt that another has sent and prefilled.
+
+        Samples are asked at one moment; so is a pool that is asked once more the moment it has refused: with a refused
+        first call there are no samples.
+        """
+        refused = (self.calls["fate"] == "failed") & self.calls["queue_s"].isna()
+        of_one = self.calls[~refused].sort_index().groupby(["query", "pool", "kind", "asked_s"], observed=True)
+        return (of_one.cumcount() > 0).reindex(self.calls.index, fill_value=False)
 
     @cached_property
     def context_tok(self) -> pd.Series:
