@@ -40,7 +40,7 @@ validate-real: $(READY)  ## simulate beside a real llama.cpp server; writes docs
 	@$(BIN)/python benchmarks/real_llamacpp.py
 
 clean:  ## remove the environment, caches and results
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build runs bench.json validation
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build runs sweeps bench.json validation
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml
