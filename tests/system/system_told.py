@@ -114,7 +114,7 @@ class Told:
         Samples are asked at one moment; so is a pool that is asked once more the moment it has refused: with a refused
         first call there are no samples.
         """
-        refused = (self.calls["fate"] == "failed") & self.calls["queue_s"].isna()
+        refused = self.calls["reason"].isin(["full", "too-long", "rate-limit"])
         of_one = self.calls[~refused].sort_index().groupby(["query", "pool", "kind", "asked_s"], observed=True)
         return (of_one.cumcount() > 0).reindex(self.calls.index, fill_value=False)
 
