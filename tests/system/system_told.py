@@ -111,12 +111,15 @@ class Told:
     def is_further(self) -> pd.Series:
         """Which calls are further samples of a prompt that another has sent and prefilled.
 
-        Samples are asked at one moment; so is a pool that is asked once more the moment it has refused: with a refused
-        first call there are no samples.
+        Samples are asked at one moment, and with the first all are refused. One that is taken though the first was not
+        has been asked anew, at the very moment of the refusal.
         """
-        refused = self.calls["reason"].isin(["full", "too-long", "rate-limit"])
-        of_one = self.calls[~refused].sort_index().groupby(["query", "pool", "kind", "asked_s"], observed=True)
-        return (of_one.cumcount() > 0).reindex(self.calls.index, fill_value=False)
+        calls = self.calls.sort_index()
+        refused = calls["reason"].isin(["full", "too-long", "rate-limit"])
+        of_one = [calls[name] for name in ("query", "pool", "kind", "asked_s")]
+        first_refused = refused.groupby(of_one, observed=True).transform("first")
+        later = calls.groupby(["query", "pool", "kind", "asked_s"], observed=True).cumcount() > 0
+        return (later & (refused | ~first_refused)).reindex(self.calls.index)
 
     @cached_property
     def context_tok(self) -> pd.Series:
