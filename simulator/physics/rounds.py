@@ -29,20 +29,18 @@ class Share:
         first_s, growth_s, holds = self.steps.pace(decode_seqs * self.tok, context_tok, 0, 0, 0.0)
         return self.passes * first_s, self.passes * growth_s / self.tok, (holds - 1) * self.tok + 1
 
-    def meter(self, middle: Spans, time_s: Floats) -> Meter:
-        """What it drew for the decodes of spans, given at their middle; `time_s` (n,) is what it worked a token."""
+    def meter(self, at: Spans, time_s: Floats) -> Meter:
+        """What it drew for the decodes of spans, as at one of their passes; `time_s` (n,) is what it worked a token."""
         zero = np.zeros_like(time_s)
-        one = Spans(
-            time_s / self.passes, zero + 1.0, middle.decode_seqs * self.tok, middle.context_tok, zero, zero, zero
-        )
-        passes = middle.passes * self.passes * (middle.decode_seqs > 0)
+        one = Spans(time_s / self.passes, zero + 1.0, at.decode_seqs * self.tok, at.context_tok, zero, zero, zero)
+        passes = at.passes * self.passes * (at.decode_seqs > 0)
         return Meter(*(passes * column for column in self.steps.meter(one)))
 
-    def prompts(self, middle: Spans, time_s: Floats) -> Meter:
+    def prompts(self, at: Spans, time_s: Floats) -> Meter:
         """What it drew for the prompts of spans; `time_s` (n,) is what it worked in each pass."""
         zero = np.zeros_like(time_s)
-        one = Spans(time_s, zero + 1.0, zero, zero, middle.chunk_tok, middle.chunk_past_tok, middle.chunk_pairs)
-        return Meter(*(middle.passes * (middle.chunk_tok > 0) * column for column in self.steps.meter(one)))
+        one = Spans(time_s, zero + 1.0, zero, zero, at.chunk_tok, at.chunk_past_tok, at.chunk_pairs)
+        return Meter(*(at.passes * (at.chunk_tok > 0) * column for column in self.steps.meter(one)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +75,45 @@ class Rounds:
         return first_s, growth_s, passes
 
     def meter(self, spans: Spans) -> Meter:
-        """Energy above idle of both models, their FLOPs and bytes."""
-        middle = _middle(spans)
-        seconds = np.array([self._seconds(*row) for row in zip(*(c.tolist() for c in spans[1:]), strict=True)])
-        own_s, other_s, own_chunk_s, other_chunk_s, whole_s = seconds.reshape(-1, 5).T
-        worked_s = spans.passes * whole_s
+        """Energy above idle of both models, their FLOPs and bytes.
+
+        Power is no line in what a pass works on: it is taken at the two passes that have the mean and the spread of
+        all, which is exact for cubics (Gauss's rule for evenly spaced points).
+        """
+        middle = np.maximum(spans.passes - 1.0, 0.0) / 2.0
+        spread = np.sqrt(np.maximum(spans.passes**2 - 1.0, 0.0) / 12.0)
+        worked_s = spans.passes * self._seconds(spans, middle)[-1]
         slowed = np.divide(spans.time_s, worked_s, out=np.ones_like(worked_s), where=worked_s > 0)
+        both = (self._drawn(spans, middle - spread, slowed), self._drawn(spans, middle + spread, slowed))
+        return Meter(*(np.mean(columns, axis=0) for columns in zip(*both, strict=True)))
+
+    def _drawn(self, spans: Spans, later: Floats, slowed: Floats) -> Meter:
+        """What spans draw if all their passes are as the one `later` passes after the first; each (n,)."""
+        at = _later(spans, later)
+        own_s, other_s, own_chunk_s, other_chunk_s, _ = self._seconds(spans, later)
         meters = (
-            self.own.meter(middle, own_s * slowed),
-            self.other.meter(middle, other_s * slowed),
-            self.own.prompts(middle, own_chunk_s * slowed),
-            self.other.prompts(middle, other_chunk_s * slowed),
+            self.own.meter(at, own_s * slowed),
+            self.other.meter(at, other_s * slowed),
+            self.own.prompts(at, own_chunk_s * slowed),
+            self.other.prompts(at, other_chunk_s * slowed),
         )
         return Meter(*(np.sum(columns, axis=0) for columns in zip(*meters, strict=True)))
 
-    def _seconds(
+    def _seconds(self, spans: Spans, later: Floats) -> Floats:
+        """Of a pass `later` passes after the first, (5, n): what `_parts` says."""
+        rows = zip(*(column.tolist() for column in spans[2:]), later.tolist(), strict=True)
+        return np.array([self._parts(*row) for row in rows]).reshape(-1, 5).T
+
+    def _parts(
         self,
-        passes: float,
         decode_seqs: float,
         context_tok: float,
         chunk_tok: float,
         past_tok: float,
         pairs: float,
+        later: float,
     ) -> tuple[float, ...]:
-        """Seconds of the middle pass: of each model for the decodes, of each for the prompts, and of the pass."""
-        later = max(passes - 1.0, 0.0) / 2.0
+        """Seconds of each model for the decodes, of each for the prompts, and of the whole pass."""
         own_s = other_s = own_chunk_s = other_chunk_s = whole_s = 0.0
         if decode_seqs:
             lines = (part.pace(int(decode_seqs), int(context_tok)) for part in (self.own, self.other))
@@ -163,9 +175,8 @@ def _slower(a: Line, b: Line) -> Line:
     return a[0], a[1], passes
 
 
-def _middle(spans: Spans) -> Spans:
-    """Spans with what they work on at the middle of their passes."""
-    later = np.maximum(spans.passes - 1.0, 0.0) / 2.0
+def _later(spans: Spans, later: Floats) -> Spans:
+    """Spans with what they work on `later` passes after their first."""
     return spans._replace(
         context_tok=spans.context_tok + spans.decode_seqs * later,
         chunk_past_tok=spans.chunk_past_tok + spans.chunk_tok * later,
