@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -17,10 +17,24 @@ DIGITS = 5
 
 
 @dataclass(frozen=True)
+class Choice:
+    """A list above a figure to choose from: `options`, what they are called by value, and the one `chosen` first."""
+
+    name: str
+    label: str
+    options: Mapping[str, str]
+    chosen: str
+
+
+@dataclass(frozen=True)
 class Figure:
     """A figure, or why there is none (`absent`; then there are no traces).
 
     `data` is what is drawn, in base units: what the CSV holds. `layout` is Plotly's, without colours of the page.
+
+    Where there are `choices`, a figure is drawn from them: a single one names one of the `versions` (traces and what
+    their layout has more), several are given to the figure's own `script` (a file of this folder), which makes traces
+    and layout in the browser out of `inside`.
     """
 
     name: str
@@ -30,10 +44,17 @@ class Figure:
     traces: tuple[dict[str, Any], ...] = ()
     layout: dict[str, Any] = field(default_factory=dict)
     absent: str = ""
+    choices: tuple[Choice, ...] = ()
+    versions: Mapping[str, tuple[tuple[dict[str, Any], ...], dict[str, Any]]] = field(default_factory=dict)
+    script: str = ""
+    inside: Any = None
 
     def to_dict(self) -> dict[str, Any]:
         """As the page keeps it."""
-        return {"name": self.name, "traces": list(self.traces), "layout": self.layout, "csv": csv(self.data)}
+        told: dict[str, Any] = {"name": self.name, "traces": self.traces, "layout": self.layout, "csv": csv(self.data)}
+        if self.versions:
+            told["versions"] = {name: {"traces": one, "layout": more} for name, (one, more) in self.versions.items()}
+        return told if self.inside is None else {**told, "inside": self.inside}
 
 
 def absent(name: str, title: str, why: str) -> Figure:

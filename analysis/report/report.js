@@ -1,4 +1,5 @@
 // Draws the figures that are packed in the page, with Plotly, in the page's colours. Without it the tables say the answer.
+// A figure that is made in the browser has its maker in `window.makers`, by its name: (figure, choice) -> {traces, layout}.
 (async () => {
   const bytes = Uint8Array.from(atob(document.getElementById("figures").textContent), (each) => each.charCodeAt(0));
   const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -9,6 +10,21 @@
     const style = getComputedStyle(document.documentElement);
     const colour = (name, onPaper) => (forPaper ? onPaper : style.getPropertyValue(name).trim());
     return { ink: colour("--ink", "#1b1b1b"), faint: colour("--faint", "#595959"), rule: colour("--rule", "#d5d5d5") };
+  }
+
+  // What is chosen in the lists above a figure, by name; null where it has none.
+  function chosen(figure) {
+    const lists = [...document.querySelectorAll(`select[data-figure="${figure.name}"]`)];
+    return lists.length ? Object.fromEntries(lists.map((each) => [each.dataset.choice, each.value])) : null;
+  }
+
+  // Traces and layout of a figure as it is chosen: by its own maker, or one of its versions, or the only ones it has.
+  function made(figure) {
+    const choice = chosen(figure);
+    if (window.makers?.[figure.name]) return window.makers[figure.name](figure, choice);
+    if (!choice || !figure.versions) return figure;
+    const { traces, layout } = figure.versions[Object.values(choice)[0]];
+    return { traces, layout: { ...figure.layout, ...layout } };
   }
 
   // Lines and shapes that have the page's own colours name them.
@@ -23,8 +39,9 @@
     const page = colours(forPaper);
     const plot = place(figure);
     const narrow = plot.clientWidth < 640;
-    const traces = figure.traces.map((trace) => ({ ...trace, line: line(trace.line, page) }));
-    const { height = 420, tall, ...given } = figure.layout;
+    const now = made(figure);
+    const traces = now.traces.map((trace) => ({ ...trace, line: line(trace.line, page) }));
+    const { height = 420, tall, ...given } = now.layout;
     const rows = Math.ceil(traces.filter((trace) => trace.showlegend !== false).length / (narrow ? 1 : 4));
     const layout = {
       ...given,
@@ -58,6 +75,11 @@
   }
 
   await drawAll(false);
+  for (const lists of document.querySelectorAll(".choices")) lists.hidden = false;
+  for (const list of document.querySelectorAll("select[data-figure]")) {
+    const figure = figures.find((each) => each.name === list.dataset.figure);
+    list.addEventListener("change", () => draw(figure, false));
+  }
   for (const button of document.querySelectorAll("button[data-figure]")) {
     const figure = figures.find((each) => each.name === button.dataset.figure);
     button.hidden = false;

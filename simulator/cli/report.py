@@ -29,19 +29,18 @@ def report(
     Prints the files that were written.
     """
     from analysis.report.figure import csv
-    from analysis.report.page import figures, page
+    from analysis.report.run.report import run_report
     from simulator.records.files import write_text
     from simulator.records.result import read_result
     from simulator.spec.reader import display
 
-    result = read_result(run_dir)
     written = run_dir / "report.html" if output is None else output
-    drawn = figures(result)
-    write_text(written, page(result, drawn))
+    made = run_report(read_result(run_dir))
+    write_text(written, made.html())
     print(display(written))
     if export is Export.csv:
         folder = written.with_name(f"{written.stem}-csv")
-        for figure in drawn:
+        for figure in made.figures:
             if not figure.absent:
                 write_text(folder / f"{figure.name}.csv", csv(figure.data))
         print(display(folder))

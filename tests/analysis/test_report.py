@@ -13,7 +13,7 @@ import pytest
 
 from analysis.grids import ABSENT
 from analysis.report.figure import COLOURS
-from analysis.report.page import figures, page
+from analysis.report.run.report import run_report
 from simulator import build, load, run
 from simulator.records.result import read_result
 from simulator.records.tables import SCHEMA, Tables
@@ -61,6 +61,14 @@ class Read(HTMLParser):
         if self.open and self.open[-1] in ("td", "th"):
             self.rows[-1][-1] += data
         (self.scripts if self.open and self.open[-1] == "script" else self.text).append(data)
+
+
+def page(result):
+    return run_report(result).html()
+
+
+def figures(result):
+    return run_report(result).figures
 
 
 def drawn(read):

@@ -135,7 +135,9 @@ def test_limits_that_nobody_meets_change_nothing(question: Scenario, simulate: S
     for pool in bounded["fleet"].values():
         if "hosted" not in pool:
             # six caches fit beside the largest models on one machine
-            pool.update({key: value for key, value in {"max_queue": 10**6, "kv_tok": 40_000}.items() if key not in pool})
+            pool.update(
+                {key: value for key, value in {"max_queue": 10**6, "kv_tok": 40_000}.items() if key not in pool}
+            )
     if question["policy"]["use"] not in ("least-loaded",):
         bounded["telemetry"] = {"refresh_s": 0.125, "delay_s": 0.0625}  # nobody looks
     same(simulate(question), simulate(bounded))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.report.figure import Figure, Pools, absent, rounded, shown
-from analysis.report.measured import Measured
+from analysis.report.run.measured import Measured
 
 KINDS = {  # asked further, right -> what that was, and its colour (light ones of Tol)
     (False, True): ("kept, right", "#44BB99"),

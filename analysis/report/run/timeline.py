@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.report.figure import Figure, Pools, absent, rounded, shown
-from analysis.report.measured import Measured
+from analysis.report.run.measured import Measured
 
 ROWS = (
     ("waiting", "calls waiting", "calls"),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.report.figure import DASHES, Figure, Pools, absent, rounded, shown
-from analysis.report.measured import Measured
+from analysis.report.run.measured import Measured
 
 TIMES = {"ttft_s": "Time to first token", "tpot_s": "Time between tokens", "e2e_s": "End-to-end time"}
 PROBABILITIES = np.unique(np.concatenate([np.linspace(0, 1, 101), [0.995, 0.999]]))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.grids import amount
 from analysis.report.figure import GREY, Figure, Pools, absent, rounded, shown
-from analysis.report.measured import Measured
+from analysis.report.run.measured import Measured
 
 Place = tuple[float, float]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.report.figure import Figure, Pools, absent, groups, rounded, shown
-from analysis.report.measured import Measured
+from analysis.report.run.measured import Measured
 
 BINS = 10
 POINTS = 200

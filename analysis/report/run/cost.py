@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.report.figure import Figure, Pools, absent, groups, rounded, shown
-from analysis.report.measured import Measured
+from analysis.report.run.measured import Measured
 
 EMBODIED = "the making of hardware"
 KINDS = {

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.report.figure import GREY, Figure, Pools, absent, rounded, shown
-from analysis.report.measured import Measured
+from analysis.report.run.measured import Measured
 
 NOBODY = "no pool"
 OUTCOMES = {"right": "#44BB99", "wrong": "#EE8866", "finished, not scored": "#77AADD"}

@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis.grids import amount
 from analysis.report.figure import Figure, Pools, absent, groups, rounded, shown
-from analysis.report.measured import Measured
+from analysis.report.run.measured import Measured
 
 
 def energy(run: Measured, pools: Pools) -> Figure:
