@@ -15,8 +15,11 @@ USUAL = "e2e_s.mean"
 
 
 def key_of(said: str) -> str:
-    """The key of the summary that a user means. SpecError, with what it could be, where there is none."""
-    key = SHORT.get(said, said)
+    """The key of the summary that a user means; of a metric by query its mean, as in a limit without a percentile.
+
+    SpecError, with what it could be, where there is none.
+    """
+    key = SHORT.get(said, f"{said}.mean" if f"{said}.mean" in KEYS else said)
     if key not in KEYS:
         raise SpecError("metric: " + near(said, [*KEYS, *SHORT]))
     return key

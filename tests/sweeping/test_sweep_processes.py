@@ -128,3 +128,28 @@ def test_two_sweeps_into_one_folder_at_once_do_each_other_no_harm(here: Path) ->
     assert {read_result(path).summary.replications for path in (here / "out" / "points").iterdir()} == {2}
     assert len(list((here / "out" / "points").iterdir())) == 13
     assert not list((here / "out").rglob(".*"))
+
+
+@pytest.mark.slow
+def test_a_search_that_is_killed_goes_on_where_it_was_and_finds_what_an_undisturbed_one_finds(here: Path) -> None:
+    world(here, "wait")
+    scenario = (here / "odd.yaml").read_text().replace("use: odd:Odd", "use: odd:Odd\n  does: wait")
+    (here / "odd.yaml").write_text(scenario)
+    search = ("optimize", "odd.yaml", "--vary", "seed=0..99", "--min", "e2e_s", "--trials", "12", "--jobs", "2")
+    (here / "begun").touch()  # nobody waits yet
+    child = begin(*search, "--out", "out", folder=here)
+    until(lambda: results(here) >= 2)
+    (here / "begun").unlink()
+    until((here / "begun").exists)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    before = finished(here)
+    assert 2 <= results(here) < 12
+    (here / "go").touch()
+    code, out, _ = end(begin(*search, "--out", "out", folder=here))
+    assert code == 0
+    after = finished(here)
+    assert {name: after[name] for name in before} == before
+    undisturbed = end(begin(*search, "--out", "other", folder=here))[1]
+    assert out.replace("out", "other") == undisturbed.replace("out", "other")
+    assert files(here / "out" / "points") == files(here / "other" / "points")
