@@ -56,7 +56,8 @@ class Linear:
         missing = [name for name, value in joules.items() if value is None]
         if 0 < len(missing) < len(joules):
             raise ValueError(f"joules are given whole: no {', '.join(missing)}")
-        if self.pass_s + min(self.decode_seq_s, self.chunk_tok_s) == 0:
+        decode_s, prefill_s = self.decode_seq_s + self.context_tok_s, self.chunk_tok_s + self.pair_s  # of one token
+        if self.pass_s + min(decode_s, prefill_s) == 0:
             raise ValueError("a pass would take no time: give 'pass_s', or 'decode_seq_s' and 'chunk_tok_s'")
 
     def pace(

@@ -80,10 +80,24 @@ def test_a_table_that_makes_no_sense_is_refused(change, message):
         replace(TABLE, **change)
 
 
-@pytest.mark.parametrize("change", [{"pass_s": -1.0}, {"pair_s": float("nan")}, {"pass_s": 0.0, "chunk_tok_s": 0.0}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pass_s": -1.0},
+        {"pair_s": float("nan")},
+        {"pass_s": 0.0, "chunk_tok_s": 0.0, "pair_s": 0.0},
+        {"pass_s": 0.0, "decode_seq_s": 0.0, "context_tok_s": 0.0},
+    ],
+)
 def test_coefficients_that_make_no_sense_are_refused(change):
     with pytest.raises(ValueError, match=r"must be a number|would take no time"):
         replace(LINEAR, **change)
+
+
+def test_a_pass_of_one_token_may_take_its_time_from_pairs_or_context_alone():
+    bare = replace(LINEAR, pass_s=0.0, decode_seq_s=0.0, chunk_tok_s=0.0)
+    assert bare.pace(0, 0, 1, 0, 1.0)[0] == LINEAR.pair_s > 0
+    assert bare.pace(1, 1, 0, 0, 0.0)[0] == LINEAR.context_tok_s > 0
 
 
 @pytest.mark.parametrize("steps", [Roofline, Linear, Table])
