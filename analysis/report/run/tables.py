@@ -20,7 +20,7 @@ COUNTS = ("calls_per_query",)  # of unit 1 and no shares
 
 def headlines(summary: Summary) -> Grid:
     """The metrics that people ask for first, with 95 % intervals, limits and evidence; why where there is none."""
-    held = {_key(one, summary): one for one in summary.slos if one.cls is None}
+    held = {key_of(one, summary): one for one in summary.slos if one.cls is None}
     rows = []
     for key in dict.fromkeys((*HEADLINES, *held)):
         if key not in summary.metrics:
@@ -37,7 +37,7 @@ def limits(summary: Summary) -> Grid:
     """Each limit, what came of it, and whether it was held."""
     rows = [
         (
-            title_of(_key(one, summary)),
+            title_of(key_of(one, summary)),
             one.cls or "all",
             " and ".join(f"{sign} {end:g}" for sign, end in ((">=", one.min), ("<=", one.max)) if end is not None),
             "undefined" if one.value is None else f"{one.value:.4g}",
@@ -120,7 +120,7 @@ def said(value: float | None, one: Estimate, key: str) -> str:
     return f"0 {one.unit}" if value == 0 else amount(value, one.unit)
 
 
-def _key(held: Held, summary: Summary) -> str:
+def key_of(held: Held, summary: Summary) -> str:
     """The key of the metric that a limit is on."""
     if held.metric in summary.metrics:
         return held.metric
