@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from simulator.metrics.registry import METRICS
+from simulator.records.metrics import figure, scale, title_of
 from simulator.records.summary import BatteryLine, EnergyPart, Estimate, Held, PoolLine, Summary
 
 if TYPE_CHECKING:
@@ -53,39 +54,6 @@ USUAL = {  # values not worth a line
     "co2_g_per_query": 0.0,
 }
 COLOURS = {"STABLE": "bold green", "BACKLOGGED": "bold yellow", "OVERLOADED": "bold red"}
-
-
-class Scale(NamedTuple):
-    """How a quantity is written: its unit, and what the base unit is multiplied with."""
-
-    unit: str
-    factor: float
-
-
-def scale(name: str, value: float | None) -> Scale:
-    """The unit in which people say a value of the metric `name`: ms, mJ, % or $ per 1,000 queries, say."""
-    unit, size = METRICS[name].unit, abs(value or 0.0)
-    if unit == "1":
-        return Scale("", 1.0) if name == "calls_per_query" else Scale("%", 100.0)
-    if unit == "USD":
-        return Scale("$ / 1k", 1e3)
-    if unit in ("s", "J", "g"):
-        if 0 < size < 1:
-            return Scale(f"m{unit}", 1e3)
-        if size >= 1e4 and unit != "s":
-            return Scale(f"k{unit}", 1e-3)
-    return Scale(unit, 1.0)
-
-
-def figure(value: float, like: float | None = None) -> str:
-    """`value` with three digits, or with as many decimals as `like` (a mean, for the interval beside it)."""
-    if value == 0:
-        return "0"
-    size = abs(value if like is None else like)
-    decimals = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
-    if abs(value) < 0.5 * 10**-decimals:
-        return f"{value:.2g}"
-    return f"{value:,.{decimals}f}"
 
 
 def render(summary: Summary, console: Console) -> None:
@@ -202,8 +170,7 @@ def _undefined(summary: Summary) -> Iterable[str]:
 
 
 def _title(key: str, unit: str) -> str:
-    name, _, statistic = key.partition(".")
-    return " ".join(word for word in (METRICS[name].title, statistic, f"[{unit}]" if unit else "") if word)
+    return title_of(key) + (f" [{unit}]" if unit else "")
 
 
 def _half(estimate: Estimate, factor: float) -> str:

@@ -17,18 +17,22 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Report:
-    """A page in its order: `title` (text), `head` (HTML), sections `before` the `figures`, and sections `after`."""
+    """A page in its order: `title` (text), `head` (HTML), sections `before` the `figures`, and sections `after`.
+
+    `scripts` are files of this folder for what is no figure.
+    """
 
     title: str
     head: str
     before: Sequence[Section]
     figures: Sequence[Figure]
     after: Sequence[Section]
+    scripts: Sequence[str] = ()
 
     def html(self) -> str:
         """The page as one file."""
         drawn = [Section(each.name, each.title, _figure(each)) for each in self.figures]
-        return frame(self.title, self.head, [*self.before, *drawn, *self.after], _scripts(self.figures))
+        return frame(self.title, self.head, [*self.before, *drawn, *self.after], _scripts(self.figures, self.scripts))
 
 
 def _figure(figure: Figure) -> str:
@@ -59,15 +63,19 @@ def _choice(figure: str, choice: Choice) -> str:
     )
 
 
-def _scripts(figures: Sequence[Figure]) -> str:
-    """Data, Plotly once, and the code that draws; nothing where there is nothing to draw."""
+def _scripts(figures: Sequence[Figure], others: Sequence[str]) -> str:
+    """Data, Plotly once, and the code that draws; none of these where there is nothing to draw."""
     there = [figure for figure in figures if not figure.absent]
     if not there:
-        return ""
+        return _code(others)
     own = dict.fromkeys(figure.script for figure in there if figure.script)
-    code = "".join(f"<script>{(HERE / name).read_text(encoding='utf-8')}</script>\n" for name in (*own, "report.js"))
+    code = _code((*others, *own, "report.js"))
     told = packed([figure.to_dict() for figure in there])
     return (
         f'<script type="application/octet-stream" id="figures">{told}</script>\n'
         f"<script>{get_plotlyjs()}</script>\n{code}"
     )
+
+
+def _code(names: Sequence[str]) -> str:
+    return "".join(f"<script>{(HERE / name).read_text(encoding='utf-8')}</script>\n" for name in names)

@@ -75,6 +75,7 @@
   }
 
   await drawAll(false);
+  for (const figure of figures) window.afterwards?.[figure.name]?.(figure, place(figure)); // what a figure does beside being drawn
   for (const lists of document.querySelectorAll(".choices")) lists.hidden = false;
   for (const list of document.querySelectorAll("select[data-figure]")) {
     const figure = figures.find((each) => each.name === list.dataset.figure);

@@ -127,8 +127,8 @@ def _render(first: str, compared: Compared) -> None:
     """One table: the metrics of both, their difference and what that means."""
     from rich.console import Console
 
-    from simulator.metrics.keys import title_of
-    from simulator.terminal import add_row, empty_table, figure, scale
+    from simulator.records.metrics import figure, scale, title_of
+    from simulator.terminal import add_row, empty_table
 
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     how = "the same queries, pair by pair" if compared.paired else "other queries, so independent and less sure"
@@ -158,7 +158,7 @@ def verdict(one: Difference) -> str:
 
 
 def _interval(one: Difference, factor: float) -> str:
-    from simulator.terminal import figure
+    from simulator.records.metrics import figure
 
     if one.ci_low is None or one.ci_high is None or one.a is None:
         return ""
@@ -167,6 +167,6 @@ def _interval(one: Difference, factor: float) -> str:
 
 
 def _or_dash(value: float | None, factor: float) -> str:
-    from simulator.terminal import figure
+    from simulator.records.metrics import figure
 
     return "-" if value is None else figure(value * factor)

@@ -107,7 +107,7 @@ def _point(placed: Placed, objectives: Sequence[Objective]) -> dict[str, Any]:
 def _render(found: Optimised, objectives: Sequence[Objective]) -> None:
     """The set as a table, and in words how it came about."""
     from simulator.cli.searched import console, say
-    from simulator.metrics.keys import title_of
+    from simulator.records.metrics import title_of
     from simulator.searching.judge import judge
     from simulator.terminal import add_row, empty_table
 
@@ -129,7 +129,7 @@ def _render(found: Optimised, objectives: Sequence[Objective]) -> None:
 
 def _figure(tried: Tried, objective: Objective) -> str:
     """A value with its interval, in the unit people say it in."""
-    from simulator.terminal import figure, scale
+    from simulator.records.metrics import figure, scale
 
     assert tried.summary is not None
     told = tried.summary.metrics[objective.key]

@@ -67,16 +67,14 @@ def _metrics(summaries: Sequence[Summary]) -> list[str]:
 
 def _scaled(key: str, estimates: Sequence[Estimate]) -> tuple[str, float]:
     """Title of a column, with the unit in which people say its largest value, and the factor to that unit."""
-    from simulator.metrics.registry import METRICS
-    from simulator.terminal import scale
+    from simulator.records.metrics import scale, title_of
 
-    name, _, statistic = key.partition(".")
-    unit, factor = scale(name, max(abs(estimate.mean or 0.0) for estimate in estimates))
-    return " ".join(word for word in (METRICS[name].title, statistic, f"[{unit}]" if unit else "") if word), factor
+    unit, factor = scale(key.partition(".")[0], max(abs(estimate.mean or 0.0) for estimate in estimates))
+    return title_of(key) + (f" [{unit}]" if unit else ""), factor
 
 
 def _cell(estimate: Estimate, factor: float) -> str:
-    from simulator.terminal import figure
+    from simulator.records.metrics import figure
 
     if estimate.mean is None:
         return "-"

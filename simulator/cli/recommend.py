@@ -70,14 +70,14 @@ def recommend(
 
 
 def _what(metric: str | None) -> str:
-    from simulator.metrics.keys import title_of
+    from simulator.records.metrics import title_of
 
     return "smallest" if metric is None else f"least {title_of(metric)}"
 
 
 def _worth(found: Recommended, metric: str | None) -> str:
     """Devices, and what was asked to be least."""
-    from simulator.terminal import figure, scale
+    from simulator.records.metrics import figure, scale
 
     devices = f"{found.devices} device" + ("" if found.devices == 1 else "s")
     assert found.best.summary is not None

@@ -37,12 +37,6 @@ def of_key(key: str) -> tuple[Metric, float | None]:
     return METRICS[key_of(key).partition(".")[0]], None
 
 
-def title_of(key: str) -> str:
-    """What people call a key: "TTFT p95"."""
-    name, _, statistic = key.partition(".")
-    return f"{METRICS[name].title} {statistic}".rstrip()
-
-
 def key_of_limit(slo: SloSpec) -> str:
     """The key of what a limit is on."""
     if METRICS[slo.metric].kind == "ratio":

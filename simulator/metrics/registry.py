@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from simulator.records.metrics import NAMED
+
 Domain = Literal["time", "quality", "energy", "money", "carbon"]
 Spread = Literal["runs", "items", "both"]
 
@@ -22,13 +24,25 @@ class Metric:
     """
 
     name: str
-    title: str
-    unit: str
-    better: Literal["lower", "higher"]
     domains: tuple[Domain, ...]
     top: str
     bottom: str | None = None
     spread: Spread = "runs"
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return NAMED[self.name].title
+
+    @property
+    def unit(self) -> str:
+        """Its base unit."""
+        return NAMED[self.name].unit
+
+    @property
+    def better(self) -> Literal["lower", "higher"]:
+        """Which way is better."""
+        return NAMED[self.name].better
 
     @property
     def kind(self) -> Literal["per_query", "ratio"]:
@@ -47,55 +61,27 @@ _QUALITY: tuple[Domain, ...] = ("quality",)
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", "right, of all queries", "1", "higher", _QUALITY, "correct", "with_item", "items"),
-        Metric(
-            "accuracy_of_answered",
-            "right, of those answered",
-            "1",
-            "higher",
-            _QUALITY,
-            "correct",
-            "answered",
-            "items",
-        ),
-        Metric("ttft_s", "TTFT", "s", "lower", _TIME, "ttft_s"),
-        Metric("tpot_s", "TPOT", "s", "lower", _TIME, "tpot_s"),
-        Metric("e2e_s", "end-to-end time", "s", "lower", _TIME, "e2e_s"),
-        Metric("queue_s", "queueing time", "s", "lower", _TIME, "queue_s"),
-        Metric("queries_per_s", "queries finished", "1/s", "higher", _TIME, "finished", "span_s"),
-        Metric("output_tok_per_s", "tokens given", "tok/s", "higher", _TIME, "output_tok", "span_s"),
-        Metric("goodput_per_s", "queries within all limits", "1/s", "higher", _TIME, "good", "span_s"),
-        Metric("slo_met_frac", "within all limits", "1", "higher", _TIME, "good", "offered"),
-        Metric("escalated_frac", "escalated", "1", "lower", _QUALITY, "escalated", "offered", "both"),
-        Metric("calls_per_query", "calls per query", "1", "lower", _QUALITY, "calls", "offered", "both"),
-        Metric("coverage", "answered, of all", "1", "higher", _TIME, "finished", "offered"),
-        Metric("dropped_frac", "dropped, of all", "1", "lower", _TIME, "dropped", "offered"),
-        Metric("unfinished_frac", "unfinished at the end, of all", "1", "lower", _TIME, "unfinished", "offered"),
-        Metric("energy_j_per_query", "energy per query", "J", "lower", ("energy",), "energy_j", "offered"),
-        Metric(
-            "energy_j_per_output_tok", "energy per output token", "J", "lower", ("energy",), "energy_j", "output_tok"
-        ),
-        Metric(
-            "energy_j_per_correct",
-            "energy per right answer",
-            "J",
-            "lower",
-            ("energy", "quality"),
-            "energy_j",
-            "correct",
-            "both",
-        ),
-        Metric("cost_usd_per_query", "cost per query", "USD", "lower", ("money",), "cost_usd", "offered", "both"),
-        Metric("co2_g_per_query", "CO2e per query", "g", "lower", ("carbon",), "co2_g", "offered"),
-        Metric(
-            "co2_embodied_g_per_query",
-            "of which the hardware's making",
-            "g",
-            "lower",
-            ("carbon",),
-            "co2_embodied_g",
-            "offered",
-        ),
+        Metric("accuracy", _QUALITY, "correct", "with_item", "items"),
+        Metric("accuracy_of_answered", _QUALITY, "correct", "answered", "items"),
+        Metric("ttft_s", _TIME, "ttft_s"),
+        Metric("tpot_s", _TIME, "tpot_s"),
+        Metric("e2e_s", _TIME, "e2e_s"),
+        Metric("queue_s", _TIME, "queue_s"),
+        Metric("queries_per_s", _TIME, "finished", "span_s"),
+        Metric("output_tok_per_s", _TIME, "output_tok", "span_s"),
+        Metric("goodput_per_s", _TIME, "good", "span_s"),
+        Metric("slo_met_frac", _TIME, "good", "offered"),
+        Metric("escalated_frac", _QUALITY, "escalated", "offered", "both"),
+        Metric("calls_per_query", _QUALITY, "calls", "offered", "both"),
+        Metric("coverage", _TIME, "finished", "offered"),
+        Metric("dropped_frac", _TIME, "dropped", "offered"),
+        Metric("unfinished_frac", _TIME, "unfinished", "offered"),
+        Metric("energy_j_per_query", ("energy",), "energy_j", "offered"),
+        Metric("energy_j_per_output_tok", ("energy",), "energy_j", "output_tok"),
+        Metric("energy_j_per_correct", ("energy", "quality"), "energy_j", "correct", "both"),
+        Metric("cost_usd_per_query", ("money",), "cost_usd", "offered", "both"),
+        Metric("co2_g_per_query", ("carbon",), "co2_g", "offered"),
+        Metric("co2_embodied_g_per_query", ("carbon",), "co2_embodied_g", "offered"),
     )
 }
 

@@ -77,19 +77,27 @@ def clear_abandoned(folder: Path) -> None:
         clear_unfinished(folder / part, ABANDONED_S)
 
 
-def read_indexes(folder: Path) -> list[SweepIndex]:
-    """All sweeps that were run into `folder`. Raises ResultError where it is no folder of sweeps."""
-    found = []
-    for path in sorted((folder / INDEX).glob("*.json")):
-        try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-            points = tuple(SweepPoint(point["values"], point["key"]) for point in told["points"])
-            found.append(SweepIndex(told["name"], points))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ResultError(f"{path}: not an index of a sweep: {error}") from error
+def index_files(folder: Path) -> list[Path]:
+    """The index of each sweep that was run into `folder`. Raises ResultError where it is no folder of sweeps."""
+    found = sorted((folder / INDEX).glob("*.json"))
     if not found:
         raise ResultError(f"{folder}: not the folder of a sweep (no {INDEX}/*.json)")
     return found
+
+
+def read_index(file: Path) -> SweepIndex:
+    """The sweep of one index. Raises ResultError where the file is none."""
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        points = tuple(SweepPoint(point["values"], point["key"]) for point in told["points"])
+        return SweepIndex(told["name"], points)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ResultError(f"{file}: not an index of a sweep: {error}") from error
+
+
+def read_indexes(folder: Path) -> list[SweepIndex]:
+    """All sweeps that were run into `folder`. Raises ResultError where it is no folder of sweeps."""
+    return [read_index(file) for file in index_files(folder)]
 
 
 def read_failures(folder: Path) -> dict[str, str]:

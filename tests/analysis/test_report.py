@@ -114,7 +114,7 @@ def test_every_number_of_the_summary_stands_in_the_page(folder, html):
     ("title", "key", "unit"),
     [
         ("right, of all queries", "accuracy", ("%", 100)),
-        ("time to first token p95", "ttft_s.p95", ("s", 1)),
+        ("TTFT p95", "ttft_s.p95", ("s", 1)),
         ("energy per right answer", "energy_j_per_correct", ("kJ", 1e-3)),
         ("calls per query", "calls_per_query", ("", 1)),
     ],

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from simulator.metrics.facts import ClassFacts
 from simulator.metrics.summarise import summarise
+from simulator.records.metrics import figure, scale
 from simulator.spec.scenario import SloSpec
-from simulator.terminal import figure, render, scale, to_json
+from simulator.terminal import render, to_json
 
 
 def printed(summary, **settings):

@@ -18,13 +18,14 @@ from analysis.report.run.flow import flow
 from analysis.report.run.latency import TIMES, cdf, stages
 from analysis.report.run.measured import Measured
 from analysis.report.run.timeline import timeline
+from simulator.records.metrics import ACRONYMS
 from simulator.records.result import Result
 from simulator.records.summary import Summary
 
 CHIPS = {"STABLE": "good", "BACKLOGGED": "bad", "OVERLOADED": "bad"}
 EVIDENCE = (
-    "Evidence is the weakest kind that a number rests on (measured, fitted, datasheet, assumed), and the share of the "
-    "value that does."
+    f"{ACRONYMS} Evidence is the weakest kind that a number rests on (measured, fitted, datasheet, assumed), and the "
+    "share of the value that does."
 )
 
 

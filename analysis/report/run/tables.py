@@ -6,31 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.grids import ABSENT, Grid, amount, percent
+from simulator.records.metrics import title_of
 from simulator.records.summary import Estimate, Held, Summary
 
-TITLES = {
-    "accuracy": "right, of all queries",
-    "accuracy_of_answered": "right, of what was answered",
-    "ttft_s": "time to first token",
-    "tpot_s": "time between tokens",
-    "e2e_s": "end-to-end time",
-    "queue_s": "queueing time",
-    "queries_per_s": "queries finished per second",
-    "output_tok_per_s": "tokens given per second",
-    "goodput_per_s": "queries within all limits per second",
-    "slo_met_frac": "within all limits",
-    "escalated_frac": "escalated",
-    "calls_per_query": "calls per query",
-    "coverage": "answered, of all queries",
-    "dropped_frac": "dropped",
-    "unfinished_frac": "unfinished",
-    "energy_j_per_query": "energy per query",
-    "energy_j_per_output_tok": "energy per output token",
-    "energy_j_per_correct": "energy per right answer",
-    "cost_usd_per_query": "cost per query",
-    "co2_g_per_query": "CO2e per query",
-    "co2_embodied_g_per_query": "of which the hardware's making",
-}
 HEADLINES = (
     *("accuracy", "ttft_s.mean", "ttft_s.p95", "tpot_s.p95", "e2e_s.mean", "e2e_s.p95", "queue_s.mean"),
     *("queries_per_s", "output_tok_per_s", "goodput_per_s", "slo_met_frac", "escalated_frac", "calls_per_query"),
@@ -42,7 +20,7 @@ COUNTS = ("calls_per_query",)  # of unit 1 and no shares
 
 def headlines(summary: Summary) -> Grid:
     """The metrics that people ask for first, with 95 % intervals, limits and evidence; why where there is none."""
-    held = {_key(one, summary): one for one in summary.slos if one.cls is None}
+    held = {key_of(one, summary): one for one in summary.slos if one.cls is None}
     rows = []
     for key in dict.fromkeys((*HEADLINES, *held)):
         if key not in summary.metrics:
@@ -50,7 +28,7 @@ def headlines(summary: Summary) -> Grid:
         one = summary.metrics[key]
         interval = ABSENT if one.ci_low is None else f"{said(one.ci_low, one, key)} to {said(one.ci_high, one, key)}"
         verdict = "" if key not in held else "met" if held[key].met else "missed"
-        rows.append((title(key), said(one.mean, one, key), interval, verdict, one.evidence or one.reason))
+        rows.append((title_of(key), said(one.mean, one, key), interval, verdict, one.evidence or one.reason))
     words = frozenset({"metric", "95 % interval", "limit", "evidence"})
     return Grid(("metric", "mean", "95 % interval", "limit", "evidence"), tuple(rows), words)
 
@@ -59,7 +37,7 @@ def limits(summary: Summary) -> Grid:
     """Each limit, what came of it, and whether it was held."""
     rows = [
         (
-            title(_key(one, summary)),
+            title_of(key_of(one, summary)),
             one.cls or "all",
             " and ".join(f"{sign} {end:g}" for sign, end in ((">=", one.min), ("<=", one.max)) if end is not None),
             "undefined" if one.value is None else f"{one.value:.4g}",
@@ -131,12 +109,6 @@ def origin(summary: Summary, manifest: Mapping[str, Any]) -> Grid:
     )
 
 
-def title(key: str) -> str:
-    """What people call a metric: `ttft_s.p95` is the time to first token p95."""
-    name, _, part = key.partition(".")
-    return f"{TITLES.get(name, name)} {part}".strip()
-
-
 def said(value: float | None, one: Estimate, key: str) -> str:
     """A value to three digits in the unit that people say."""
     if value is None:
@@ -148,7 +120,7 @@ def said(value: float | None, one: Estimate, key: str) -> str:
     return f"0 {one.unit}" if value == 0 else amount(value, one.unit)
 
 
-def _key(held: Held, summary: Summary) -> str:
+def key_of(held: Held, summary: Summary) -> str:
     """The key of the metric that a limit is on."""
     if held.metric in summary.metrics:
         return held.metric

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from analysis.grids import ABSENT
+from analysis.report.run.tables import key_of
 from simulator.records.errors import ResultError
+from simulator.records.metrics import NAMED, Scale, figure, scale, title_of
 from simulator.records.result import Result, read_result
-from simulator.records.sweep import POINTS, SweepIndex, is_finished, read_failures, read_indexes
+from simulator.records.summary import Estimate
+from simulator.records.sweep import (
+    INDEX,
+    POINTS,
+    SweepIndex,
+    index_files,
+    is_finished,
+    read_failures,
+    read_index,
+)
+
+HEADLINES = (  # after those that have a limit
+    *("accuracy", "ttft_s.p95", "e2e_s.p95", "energy_j_per_query", "cost_usd_per_query", "co2_g_per_query"),
+    *("goodput_per_s", "escalated_frac"),
+)
+SHORT = 60  # characters of a value in a line of text
 
 
 @dataclass(frozen=True)
@@ -23,7 +43,7 @@ class Swept:
     results: Mapping[int, Result]
     failures: Mapping[int, str]
 
-    @property
+    @cached_property
     def varied(self) -> tuple[str, ...]:
         """The dotted keys that differ between points."""
         return tuple(dict.fromkeys(key for point in self.index.points for key in point.values))
@@ -38,7 +58,22 @@ class Swept:
             for key, one in result.summary.metrics.items()
             if one.mean is not None
         }
-        return tuple(key for key in keys if key in known)
+        return tuple(key for key in keys if key in known and key.partition(".")[0] in NAMED)
+
+    @cached_property
+    def headlines(self) -> tuple[str, ...]:
+        """Keys of the metrics with a limit, then of those that people ask for first; none that is 0 everywhere."""
+        limited = [key_of(one, each.summary) for each in self.results.values() for one in each.summary.slos]
+        return tuple(key for key in dict.fromkeys((*limited, *HEADLINES)) if key in self.metrics and self._says(key))
+
+    @cached_property
+    def within(self) -> tuple[int, ...]:
+        """The finished points that are stable and hold all limits."""
+        return tuple(
+            number
+            for number, result in self.results.items()
+            if result.summary.verdict == "STABLE" and all(one.met for one in result.summary.slos)
+        )
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -48,10 +83,49 @@ class Swept:
         """
         return pd.DataFrame([self._row(number, result) for number, result in self.results.items()])
 
+    def estimate(self, number: int, metric: str) -> Estimate | None:
+        """A metric at a finished point; None where the point has none of it."""
+        one = self.results[number].summary.metrics.get(metric)
+        return None if one is None or one.mean is None else one
+
     def unit(self, metric: str) -> str:
         """The base unit of a metric."""
         found = (result.summary.metrics.get(metric) for result in self.results.values())
         return next(one.unit for one in found if one is not None)
+
+    def scale(self, metric: str) -> Scale:
+        """The unit in which people say the largest value of a metric, the same for all points."""
+        name = metric.partition(".")[0]
+        return scale(name, float(np.nanmax(np.abs(self.rows[metric].to_numpy(np.float64)))))
+
+    def head(self, metric: str) -> str:
+        """What a column or an axis is called: "TTFT p95 [s]"."""
+        unit = self.scale(metric).unit
+        return title_of(metric) + (f" [{unit}]" if unit else "")
+
+    def said(self, number: int, metric: str) -> str:
+        """A metric at a point in the unit of `head`, with half its interval: "12.7 ± 0.7"."""
+        one, factor = self.estimate(number, metric), self.scale(metric).factor
+        if one is None or one.mean is None:
+            return ABSENT
+        mean = figure(one.mean * factor)
+        if one.ci_low is None or one.ci_high is None:
+            return mean
+        return f"{mean} ± {figure((one.ci_high - one.ci_low) / 2 * factor, like=one.mean * factor)}"
+
+    def values(self, number: int) -> list[str]:
+        """The varied values of a point as text, in the order of `varied`."""
+        values = self.index.points[number].values
+        return [text(values[key]) if key in values else ABSENT for key in self.varied]
+
+    def label(self, number: int) -> str:
+        """A point in words: "point 3 (fleet.edge.replicas = 4)"."""
+        told = zip(self.varied, self.values(number), strict=True)
+        named = ", ".join(f"{key} = {_short(value)}" for key, value in told if value != ABSENT)
+        return f"point {number}" + (f" ({named})" if named else "")
+
+    def _says(self, key: str) -> bool:
+        return bool((self.rows[key].fillna(0.0) != 0).any())
 
     def _row(self, number: int, result: Result) -> dict[str, Any]:
         values = self.index.points[number].values
@@ -60,22 +134,47 @@ class Swept:
         for key in self.metrics:
             one = result.summary.metrics.get(key)
             ends = (None, None, None) if one is None else (one.mean, one.ci_low, one.ci_high)
-            row |= dict(zip((key, f"{key}.ci_low", f"{key}.ci_high"), ends, strict=True))
+            numbers = (np.nan if end is None else end for end in ends)
+            row |= dict(zip((key, f"{key}.ci_low", f"{key}.ci_high"), numbers, strict=True))
         return row
 
 
-def read_sweep(folder: Path) -> Swept:
-    """The sweep that is kept in `folder`. Raises ResultError where there is none, or several that are not the same."""
-    indexes = read_indexes(folder)
-    if len(indexes) > 1:
-        names = ", ".join(f"{index.name}-{index.hash} ({len(index.points)} points)" for index in indexes)
-        raise ResultError(f"{folder}: holds {len(indexes)} sweeps ({names}); a report is of one")
-    (index,) = indexes
+def read_sweep(kept: Path, index: SweepIndex | None = None) -> Swept:
+    """The sweep that is kept in the folder `kept`, or of which `kept` is the index file; `index` where it is known.
+
+    Raises ResultError where there is none, and where there are several in a folder and none is named.
+    """
+    folder = kept.parent.parent if kept.is_file() else kept
+    if index is None:
+        index = read_index(kept if kept.is_file() else _only(folder))
     failed = read_failures(folder)
-    numbers: Sequence[int] = range(len(index.points))
-    there = [number for number in numbers if is_finished(folder, index.points[number].key)]
+    keys = [point.key for point in index.points]
+    read = {key: read_result(folder / POINTS / key) for key in dict.fromkeys(keys) if is_finished(folder, key)}
     return Swept(
         index,
-        {number: read_result(folder / POINTS / index.points[number].key) for number in there},
-        {number: failed[index.points[number].key] for number in numbers if index.points[number].key in failed},
+        {number: read[key] for number, key in enumerate(keys) if key in read},
+        {number: failed[key] for number, key in enumerate(keys) if key in failed},
     )
+
+
+def is_sweep(kept: Path) -> bool:
+    """Whether `kept` is a folder of sweeps, or the index file of one."""
+    return (kept / INDEX).is_dir() or (kept.is_file() and kept.parent.name == INDEX)
+
+
+def text(value: Any) -> str:
+    """A varied value as text: strings as they are, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _only(folder: Path) -> Path:
+    """The index of the folder's only sweep."""
+    files = index_files(folder)
+    if len(files) > 1:
+        told = ", ".join(f"{file} ({len(read_index(file).points):,} points)" for file in files)
+        raise ResultError(f"{folder}: holds {len(files)} sweeps; name one instead of the folder: {told}")
+    return files[0]
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= SHORT else f"{value[: SHORT - 1]}…"

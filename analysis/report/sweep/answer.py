@@ -1,0 +1,125 @@
+"""What a sweep answers: how many points came to something, and which is best in what people ask for first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from analysis.grids import ABSENT, Grid, html_text
+from analysis.report.sweep.swept import Swept
+from simulator.records.metrics import NAMED, title_of
+
+CHIPS = {"STABLE": "good", "BACKLOGGED": "bad", "OVERLOADED": "bad"}
+SENTENCE = 4  # metrics that the first lines speak of
+EQUAL = 1e-9  # a fraction by which numbers may differ and still be the same
+
+
+@dataclass(frozen=True)
+class Best:
+    """The point that is best in a metric among those that are `compared`.
+
+    `equal` counts the compared points with its very value, itself among them; `alike` the others whose 95 % interval
+    overlaps its own.
+    """
+
+    metric: str
+    number: int
+    compared: int
+    equal: int
+    alike: int
+
+
+def best(swept: Swept, metric: str) -> Best | None:
+    """The best point in `metric` of those that are stable and hold all limits, or of all where none does.
+
+    None where no such point has a value. Of equal points it is the first.
+    """
+    among = swept.within or tuple(swept.results)
+    known = {number: one for number in among if (one := swept.estimate(number, metric)) is not None}
+    if not known:
+        return None
+    sign = 1.0 if NAMED[metric.partition(".")[0]].better == "lower" else -1.0
+    means = {number: one.mean for number, one in known.items() if one.mean is not None}
+    number = min(means, key=lambda each: sign * means[each])
+    top, one = means[number], known[number]
+    equal = [each for each, mean in means.items() if abs(mean - top) <= EQUAL * abs(top)]
+    alike = [
+        each
+        for each, other in known.items()
+        if each != number
+        and None not in (one.ci_low, one.ci_high, other.ci_low, other.ci_high)
+        and one.ci_low <= other.ci_high  # type: ignore[operator]
+        and other.ci_low <= one.ci_high  # type: ignore[operator]
+    ]
+    return Best(metric, number, len(means), len(equal), len(alike))
+
+
+def head(swept: Swept) -> str:
+    """The first lines of the page, as HTML: counts, verdicts, and the answer in a few sentences."""
+    points = len(swept.index.points)
+    counts = f"{len(swept.results):,} of {points:,} points have a result"
+    counts += f", {len(swept.failures):,} failed" if swept.failures else ""
+    verdicts: Counter[str] = Counter(result.summary.verdict for result in swept.results.values())
+    chips = " ".join(
+        f'<strong class="chip {chip}">{verdict} {verdicts[verdict]:,}</strong>'
+        for verdict, chip in CHIPS.items()
+        if verdict in verdicts
+    )
+    return f"<p>{chips} {counts}.</p>\n<p><strong>What it answers:</strong> {html_text(answer(swept))}</p>\n"
+
+
+def answer(swept: Swept) -> str:
+    """Which points are best in the metrics with a limit and the first headlines, in sentences."""
+    if not swept.results:
+        return "nothing yet, since no point has a result."
+    finished, within = len(swept.results), len(swept.within)
+    if within:
+        told = f"{within:,} of the {finished:,} points with a result {_verb(within)} stable and "
+        told += f"{'holds' if within == 1 else 'hold'} all limits."
+    else:
+        told = f"No point is stable and holds all limits; of all {finished:,} with a result"
+    found = [one for key in swept.headlines if (one := best(swept, key))][:SENTENCE]
+    same = [one for one in found if one.equal == one.compared]
+    by_point: dict[int, list[Best]] = {}
+    for one in found:
+        if one not in same:
+            by_point.setdefault(one.number, []).append(one)
+    winners = [f"{swept.label(number)} is best in {_listed(swept, each)}" for number, each in by_point.items()]
+    if winners:
+        told += (" Of these, " if within else ", ") + "; ".join(winners) + "."
+    elif not within:
+        told += " none is better than another."
+    if same:
+        told += (
+            f" The same at all of them: {_listed(swept, same)}." if finished > 1 else f" It has {_listed(swept, same)}."
+        )
+    return told
+
+
+def bests(swept: Swept) -> Grid:
+    """The best point in each headline metric, its value, and how many others may be as good."""
+    rows = []
+    for key in swept.headlines:
+        one = best(swept, key)
+        if one is None:
+            continue
+        better = NAMED[key.partition(".")[0]].better
+        others = "all are the same" if one.equal == one.compared > 1 else f"{one.alike:,} of {one.compared - 1:,}"
+        label = ABSENT if one.equal == one.compared > 1 else swept.label(one.number)
+        rows.append((swept.head(key), better, label, swept.said(one.number, key), others))
+    heads = ("metric", "better is", "best point", "its value", "others whose interval overlaps")
+    return Grid(heads, tuple(rows), frozenset(heads) - {"its value"})
+
+
+def _listed(swept: Swept, found: list[Best]) -> str:
+    """Titles and values: "energy per query (901 J) and cost per query ($ 0.922 / 1k)"."""
+    told = []
+    for one in found:
+        unit = swept.scale(one.metric).unit
+        value = swept.said(one.number, one.metric).partition(" ± ")[0]
+        told.append(f"{title_of(one.metric)} ({value} {unit}".rstrip() + ")")
+    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
+
+
+def _verb(count: int) -> str:
+    return "is" if count == 1 else "are"
