@@ -8,7 +8,7 @@ from cli_world import Shell
 
 @pytest.fixture
 def folder(shell: Shell) -> Path:
-    assert shell("run", "tiny.yaml", "--quiet", "--out", "kept").code == 0
+    assert shell("run", "tiny.yaml", "--quiet", "--no-report", "--out", "kept").code == 0
     return Path("kept")
 
 

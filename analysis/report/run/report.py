@@ -95,7 +95,7 @@ def _origin(result: Result) -> str:
     scenario = yaml.safe_dump(dict(result.scenario), sort_keys=False, allow_unicode=True)
     inputs = yaml.safe_dump(dict(result.manifest.get("inputs", {})), allow_unicode=True)
     return (
-        html_table(tables.origin(result.summary, result.manifest))
+        html_table(tables.origin(result))
         + folded("The scenario", "every value, defaults included", _text(scenario))
         + folded("Profiles and data", "names and hashes", _text(inputs))
     )

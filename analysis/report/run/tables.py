@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from analysis.grids import ABSENT, Grid, amount, percent
+from simulator.records.result import Result, result_hash
 from simulator.records.summary import Estimate, Held, Summary
 
 TITLES = {
@@ -113,18 +113,16 @@ def everything(summary: Summary) -> Grid:
     return Grid(heads, tuple(rows), frozenset({"key", "class", "unit", "evidence", "note"}))
 
 
-def origin(summary: Summary, manifest: Mapping[str, Any]) -> Grid:
-    """What makes the run again: seed, version, and where and when it ran."""
+def origin(result: Result) -> Grid:
+    """What makes the run again. When and where it ran is left out: equal runs have equal reports."""
+    summary = result.summary
     told = {
         "seed": summary.seed,
         "replications": summary.replications,
         "queries": f"{summary.queries:,}",
         "what became of them": ", ".join(f"{n:,} {fate}" for fate, n in summary.fates.items()),
-        "multillm-sim": manifest.get("version", ABSENT),
-        "result": manifest.get("hash", ABSENT),
-        "written": manifest.get("written", ABSENT),
-        "Python": manifest.get("python", ABSENT),
-        "machine": manifest.get("machine", ABSENT),
+        "multillm-sim": result.manifest.get("version", ABSENT),
+        "result": result_hash(result),
     }
     return Grid(
         ("what", "value"), tuple((key, str(value)) for key, value in told.items()), frozenset({"what", "value"})
