@@ -1,12 +1,15 @@
-"""`multillm report`: a result folder made into one HTML page."""
+"""`multillm report`: result folders made into one HTML page."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from analysis.report.page import Report
 
 
 class Export(StrEnum):
@@ -16,26 +19,34 @@ class Export(StrEnum):
 
 
 def report(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The result folder of a run.")],
+    run_dirs: Annotated[
+        list[Path], typer.Argument(metavar="RUN_DIR...", help="Result folders; of several, the first is the reference.")
+    ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The page, instead of RUN_DIR/report.html.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The page, instead of RUN_DIR/report.html (of several: comparison.html).",
+        ),
     ] = None,
     export: Annotated[
         Export | None, typer.Option("--export", help="Also write the data of each figure: FILE-csv/FIGURE.csv.")
     ] = None,
 ) -> None:
-    """Write what a run says as one HTML page: tables, then figures. It loads nothing and can be mailed.
+    """Write what a run says, or what differs between several, as one HTML page that loads nothing and can be mailed.
 
-    Prints the files that were written.
+    The page of several runs is kept where the command is given, since it is of no single one of them. Prints the files
+    that were written.
     """
     from analysis.report.figure import csv
-    from analysis.report.run.report import run_report
     from simulator.records.files import write_text
-    from simulator.records.result import read_result
     from simulator.spec.reader import display
 
-    written = run_dir / "report.html" if output is None else output
-    made = run_report(read_result(run_dir))
+    usual = run_dirs[0] / "report.html" if len(run_dirs) == 1 else Path("comparison.html")
+    written = usual if output is None else output
+    made = _of_run(run_dirs[0]) if len(run_dirs) == 1 else _of_comparison(run_dirs)
     write_text(written, made.html())
     print(display(written))
     if export is Export.csv:
@@ -44,3 +55,22 @@ def report(
             if not figure.absent:
                 write_text(folder / f"{figure.name}.csv", csv(figure.data))
         print(display(folder))
+
+
+def _of_run(folder: Path) -> Report:
+    from analysis.report.run.report import run_report
+    from simulator.records.result import read_result
+
+    return run_report(read_result(folder))
+
+
+def _of_comparison(folders: list[Path]) -> Report:
+    """Of runs in the metrics that `multillm compare` tells."""
+    from analysis.report.comparison.report import comparison_report
+    from simulator.cli.compare import beside_first, labels, worth_telling
+    from simulator.records.result import read_result
+
+    results = [read_result(folder) for folder in folders]
+    names = labels([str(folder) for folder in folders], results)
+    compared = beside_first(results, names[1:], worth_telling(results))
+    return comparison_report(dict(zip(names, results, strict=True)), compared)

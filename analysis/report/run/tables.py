@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analysis.grids import ABSENT, Grid, amount, percent
+from simulator.records.compared import Difference
 from simulator.records.result import Result, result_hash
 from simulator.records.summary import Estimate, Held, Summary
 
@@ -135,7 +136,7 @@ def title(key: str) -> str:
     return f"{TITLES.get(name, name)} {part}".strip()
 
 
-def said(value: float | None, one: Estimate, key: str) -> str:
+def said(value: float | None, one: Estimate | Difference, key: str) -> str:
     """A value to three digits in the unit that people say."""
     if value is None:
         return ABSENT
@@ -143,6 +144,8 @@ def said(value: float | None, one: Estimate, key: str) -> str:
         return f"{value:.3g}" if key in COUNTS else f"{percent(value)} %"
     if one.unit == "USD":
         return f"$ {1000 * value:.3g} per 1,000"
+    if one.unit.startswith("1/"):  # nobody says milli per second
+        return f"{value:,.3g} {one.unit}"
     return f"0 {one.unit}" if value == 0 else amount(value, one.unit)
 
 
