@@ -85,14 +85,15 @@ def _absolute(
         there = [each for each in one.differences if each.metric == key]
         better, unit = (there[0].better, there[0].unit) if there else (better, unit)
         there = [each for each in there if each.diff is not None]
-        traces.append(_trace(one.name, there, [axis(key, unit).factor] * len(there), [number] * len(there), colours))
+        drawn = _trace(one.name, there, [axis(key, unit).factor] * len(there), [number] * len(there), colours)
+        traces.append({**drawn, "showlegend": False})  # the names stand at the axis
     label = "points" if axis(key, unit).label == "%" else axis(key, unit).label
     names = ["<br>".join(shown(part) for part in wrap(one.name, 20)) for one in compared]
     layout = {
         "xaxis": {"title": {"text": f"{title(key)} {MEAN[better]}, difference [{label}]"}, "rangemode": "tozero"},
         "yaxis": {"tickvals": list(range(len(names))), "ticktext": names, "range": [len(names) - 0.5, -0.5]},
         "shapes": [_zero()],
-        "height": 180 + 40 * len(names),
+        "height": 110 + 50 * len(names),
     }
     return tuple(traces), layout
 
