@@ -12,7 +12,13 @@ import pandas as pd
 
 ABSENT = "–"
 LONG = 24  # characters from which on a cell may break into lines
-VERDICTS = {"met": "good", "missed": "bad", "no rows": "bad"}  # a verdict's words -> the class of its cell
+VERDICTS = {
+    "met": "good",
+    "clear: better": "good",
+    "missed": "bad",
+    "clear: worse": "bad",
+    "no rows": "bad",
+}  # a verdict's words -> the class of its cell
 
 
 @dataclass(frozen=True)

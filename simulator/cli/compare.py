@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from simulator.cli.options import Profiles, Sets
 
 if TYPE_CHECKING:
-    from simulator.metrics.paired import Difference
+    from simulator.records.compared import Compared, Difference
     from simulator.records.result import Result
 
 WIDTH = 120  # of tables that go into a file or a pipe
-
-
-class Compared(NamedTuple):
-    """A run beside the first one."""
-
-    name: str
-    paired: bool
-    differences: list[Difference]
 
 
 def compare(
@@ -48,25 +41,31 @@ def compare(
     the system's. Runs that did not are compared as independent ones, which is less sure.
     """
     from simulator.metrics.keys import key_of
-    from simulator.metrics.paired import differences, same_world
 
     if len(runs) < 2:
         raise typer.BadParameter("give two runs or more", param_hint="A B [...]")
     asked = [key_of(key.strip()) for text in metrics or () for key in text.split(",")]
     with redirect_stdout(sys.stderr):
         results = _results(runs, sets, seed, reps, profiles)
-    first = results[0]
-    keys = asked or _usual(results)
-    names = _names(runs, results)
-    compared = [
-        Compared(name, same_world(first, other), differences(first, other, keys))
-        for name, other in zip(names[1:], results[1:], strict=True)
-    ]
+    first, *others = labels(runs, results)
+    compared = beside_first(results, others, asked or worth_telling(results))
     if as_json:
-        print(json.dumps(_document(names[0], compared), indent=2, allow_nan=False))
+        print(json.dumps(_document(first, compared), indent=2, allow_nan=False))
         return
     for one in compared:
-        _render(names[0], one)
+        _render(first, one)
+
+
+def beside_first(results: Sequence[Result], others: Sequence[str], keys: Sequence[str]) -> list[Compared]:
+    """Each result but the first beside it, in the metrics `keys`; `others` are their names."""
+    from simulator.metrics.paired import differences, same_world
+    from simulator.records.compared import Compared
+
+    first, *rest = results
+    return [
+        Compared(name, same_world(first, other), differences(first, other, keys))
+        for name, other in zip(others, rest, strict=True)
+    ]
 
 
 def _results(runs: list[str], sets: Sets, seed: int | None, reps: int | None, profiles: Profiles) -> list[Result]:
@@ -94,7 +93,7 @@ def _results(runs: list[str], sets: Sets, seed: int | None, reps: int | None, pr
     return [kept[text] if text in kept else run(systems[text]) for text in runs]
 
 
-def _usual(results: list[Result]) -> list[str]:
+def worth_telling(results: Sequence[Result]) -> list[str]:
     """Metrics of the terminal's table, and those with limits, that some run has with a value worth a line."""
     from simulator.terminal import SHOWN, USUAL
 
@@ -107,10 +106,12 @@ def _is_worth(estimate: Any, usual: float | None) -> bool:
     return estimate is not None and estimate.mean not in (None, usual)
 
 
-def _names(runs: list[str], results: list[Result]) -> list[str]:
-    """Names of the scenarios; what was typed, where two have the same."""
-    names = [result.name for result in results]
-    return names if len(set(names)) == len(names) else list(runs)
+def labels(runs: Sequence[str], results: Sequence[Result]) -> list[str]:
+    """Names that tell runs apart: of the scenarios, else of the folders, else what was typed, else numbered."""
+    for names in ([result.name for result in results], [Path(run).resolve().name for run in runs], list(runs)):
+        if len(set(names)) == len(names):
+            return names
+    return [f"{number}: {run}" for number, run in enumerate(runs, 1)]
 
 
 def _document(first: str, compared: list[Compared]) -> dict[str, Any]:
@@ -131,8 +132,7 @@ def _render(first: str, compared: Compared) -> None:
     from simulator.terminal import add_row, empty_table
 
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    how = "the same queries, pair by pair" if compared.paired else "other queries, so independent and less sure"
-    console.print(f"{compared.name} against {first}: {how}", markup=False, highlight=False)
+    console.print(f"{compared.name} against {first}: {compared.how}", markup=False, highlight=False)
     numbers = ((first, "right"), (compared.name, "right"), ("difference", "right"), ("95 % CI", "left"))
     table = empty_table("", *numbers, ("", "left"))
     table.columns[-1].no_wrap = True
@@ -144,17 +144,8 @@ def _render(first: str, compared: Compared) -> None:
             continue
         shown = [figure(value * factor) for value in (one.a, one.b)]
         signed = f"{'+' if one.diff > 0 else ''}{figure(one.diff * factor, like=one.a * factor)}"
-        add_row(table, title, *shown, signed, _interval(one, factor), verdict(one))
+        add_row(table, title, *shown, signed, _interval(one, factor), one.verdict)
     console.print(table)
-
-
-def verdict(one: Difference) -> str:
-    """What a difference means, in words."""
-    if one.ci_low is None:
-        return f"not known: {one.reason}"
-    if not one.clear or one.diff is None:
-        return "no clear difference"
-    return "clear: better" if (one.diff < 0) == (one.better == "lower") else "clear: worse"
 
 
 def _interval(one: Difference, factor: float) -> str:

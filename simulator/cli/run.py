@@ -36,8 +36,11 @@ def run(
     max_reps: MaxReps = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but the result folder.")] = False,
+    with_report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Write report.html into the result folder.")
+    ] = True,
 ) -> None:
-    """Simulate a scenario: print metrics, keep the result.
+    """Simulate a scenario: print metrics, keep the result, and a report of it as one HTML page.
 
     Exit codes: 0 fine, 1 unexpected, 2 wrong command line or file, 3 a limit with `gate: true` missed, 130 interrupted.
     """
@@ -56,7 +59,11 @@ def run(
         with progress(most, show=not quiet) as told:
             result = simulate(system, told, until)
         folder = result.save(out)
-    _tell(result, folder, as_json, quiet)
+    report = None
+    try:
+        report = _report(result, folder) if with_report else None
+    finally:  # the result is kept and told, whatever becomes of its report
+        _tell(result, folder, report, as_json, quiet)
     if until is not None:
         print(_precision(result), file=sys.stderr)
     missed = [held for held in result.summary.slos if held.gate and not held.met]
@@ -86,13 +93,31 @@ def _check_out(out: Path | None) -> None:
         raise ResultError(f"{folder}: cannot be made: {above} is not a folder one may write to")
 
 
-def _tell(result: Result, folder: Path, as_json: bool, quiet: bool) -> None:
+def _report(result: Result, folder: Path) -> Path | None:
+    """Write the report of `result` beside it. Where the disk refuses, say so: the result is there all the same."""
+    from analysis.report.run.report import run_report
+    from simulator.records.errors import ResultError
+    from simulator.records.files import write_text
+    from simulator.spec.reader import display
+
+    page = folder / "report.html"
+    try:
+        write_text(page, run_report(result).html())
+    except ResultError as error:
+        print(f"no report: {error}; `multillm report {display(folder)}` writes it later", file=sys.stderr)
+        return None
+    return page
+
+
+def _tell(result: Result, folder: Path, report: Path | None, as_json: bool, quiet: bool) -> None:
     """The answer, on standard output."""
     from simulator.spec.reader import display
     from simulator.terminal import render, to_json
 
     if as_json:
-        print(json.dumps(to_json(result.summary, folder, result.manifest["wall_s"]), indent=2, allow_nan=False))
+        told = to_json(result.summary, folder, result.manifest["wall_s"])
+        told["report"] = None if report is None else str(report)
+        print(json.dumps(told, indent=2, allow_nan=False))
         return
     if quiet:
         print(display(folder))
@@ -101,6 +126,8 @@ def _tell(result: Result, folder: Path, as_json: bool, quiet: bool) -> None:
 
     render(result.summary, Console(width=None if sys.stdout.isatty() else WIDTH))
     print(f"result: {display(folder)}")
+    if report is not None:
+        print(f"report: {display(report)}")
 
 
 def _precision(result: Result) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import hypot, isnan, sqrt
 
 import numpy as np
@@ -13,6 +12,7 @@ from scipy.special import stdtrit
 
 from simulator.metrics.intervals import LEVEL, RESAMPLES, student_half
 from simulator.metrics.registry import METRICS, Metric
+from simulator.records.compared import Difference
 from simulator.records.result import Result
 from simulator.workload.streams import stream
 
@@ -20,22 +20,6 @@ Floats = NDArray[np.float64]
 
 BY_QUERY = {"accuracy": "score", "escalated_frac": "escalated", "calls_per_query": "calls"}
 """Metrics that are means over queries of a column: items that both runs asked are compared one by one."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """`b` - `a` of one metric with its 95 % interval; `clear` if that leaves out 0. None, and why, where undefined."""
-
-    metric: str
-    unit: str
-    better: str
-    a: float | None
-    b: float | None
-    diff: float | None
-    ci_low: float | None
-    ci_high: float | None
-    clear: bool
-    reason: str = ""
 
 
 def same_world(a: Result, b: Result) -> bool:

@@ -26,7 +26,7 @@ def world(shell: Shell) -> Shell:
 
 
 def kept(shell: Shell, scenario: str, folder: str, *more: str) -> Path:
-    assert shell("run", scenario, "--out", folder, "--quiet", *RUN, *more).code == 0
+    assert shell("run", scenario, "--out", folder, "--quiet", "--no-report", *RUN, *more).code == 0
     return Path(folder)
 
 

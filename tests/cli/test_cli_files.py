@@ -90,7 +90,7 @@ def test_a_new_scenario_runs(shell: Shell) -> None:
     assert last.startswith("next: multillm run ")
     args = last.split()[2:]
     assert Path(args[1]).read_text().startswith("# yaml-language-server: $schema=")
-    ran = shell(*args, "--reps", "1", "--set", "run.queries=200", "--json")
+    ran = shell(*args, "--reps", "1", "--set", "run.queries=200", "--json", "--no-report")
     assert ran.code == 0
     assert json.loads(ran.out)["name"] == "my-scenario"
 

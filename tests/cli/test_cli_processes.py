@@ -119,7 +119,9 @@ def test_a_killed_run_leaves_no_folder_of_that_name_and_the_next_one_writes_it(t
     with process("-c", SLOW_SAVE, "run", "tiny.yaml", "--out", "kept", folder=tmp_path) as child:
         assert struck(child, signal.SIGKILL, tmp_path)[0] == -signal.SIGKILL
     assert not (tmp_path / "kept").exists()
-    with process("-m", "simulator", "run", "tiny.yaml", "--out", "kept", "--quiet", folder=tmp_path) as child:
+    with process(
+        "-m", "simulator", "run", "tiny.yaml", "--out", "kept", "--quiet", "--no-report", folder=tmp_path
+    ) as child:
         assert child.communicate(timeout=SECONDS) == ("kept\n", "")
         assert child.returncode == 0
     assert read_result(tmp_path / "kept").name == "tiny"

@@ -13,6 +13,7 @@ from cli_world import Shell
 
 from simulator import read_result
 from simulator.cli.progress import progress
+from simulator.records.errors import ResultError
 from simulator.records.tables import write_table
 from simulator.spec.scenario import RunSpec
 
@@ -22,7 +23,7 @@ def never(*args: object) -> None:
 
 
 def test_a_run_prints_a_table_and_keeps_its_result(shell: Shell) -> None:
-    said = shell("run", "tiny.yaml", "--reps", "1")
+    said = shell("run", "tiny.yaml", "--reps", "1", "--no-report")
     assert said.code == 0
     assert said.err == ""
     assert "STABLE" in said.out
@@ -32,7 +33,7 @@ def test_a_run_prints_a_table_and_keeps_its_result(shell: Shell) -> None:
 
 
 def test_json_is_one_document_with_the_result_in_it(shell: Shell) -> None:
-    said = shell("run", "tiny.yaml", "--json", "--out", "kept")
+    said = shell("run", "tiny.yaml", "--json", "--no-report", "--out", "kept")
     document = json.loads(said.out)
     assert said.err == ""
     assert {"name", "seed", "verdict", "run_dir", "wall_s", "queries_per_wall_s", "metrics"} <= set(document)
@@ -45,7 +46,7 @@ def test_json_is_one_document_with_the_result_in_it(shell: Shell) -> None:
 
 
 def test_what_a_policy_prints_is_no_part_of_the_document(shell: Shell) -> None:
-    said = shell("run", "tiny.yaml", "--json", "--reps", "1", "--set", "policy=cli_world:Chatty")
+    said = shell("run", "tiny.yaml", "--json", "--no-report", "--reps", "1", "--set", "policy=cli_world:Chatty")
     assert json.loads(said.out)["name"] == "tiny"
     assert said.err.count("deciding") == 40
 
@@ -57,7 +58,7 @@ def test_quiet_prints_the_folder_alone(shell: Shell) -> None:
 
 
 def test_seed_and_replications_are_those_of_the_command_line(shell: Shell) -> None:
-    shell("run", "tiny.yaml", "--seed", "11", "--reps", "3", "--set", "run.queries=20", "--out", "kept")
+    shell("run", "tiny.yaml", "--seed", "11", "--reps", "3", "--set", "run.queries=20", "--out", "kept", "--no-report")
     ran = yaml.safe_load(Path("kept/scenario.resolved.yaml").read_text())
     assert (ran["seed"], ran["run"]["replications"], ran["run"]["queries"]) == (11, 3, 20)
 
@@ -65,20 +66,65 @@ def test_seed_and_replications_are_those_of_the_command_line(shell: Shell) -> No
 def test_equal_commands_give_equal_results(shell: Shell) -> None:
     first = shell("run", "tiny.yaml", "--quiet").out
     before = {file.name: file.read_bytes() for file in Path(first.strip()).iterdir() if file.name != "manifest.json"}
+    assert "report.html" in before
     assert shell("run", "tiny.yaml", "--quiet").out == first
     assert all((Path(first.strip()) / name).read_bytes() == data for name, data in before.items())
-    assert shell("run", "tiny.yaml", "--quiet", "--seed", "4").out != first
+    assert shell("run", "tiny.yaml", "--quiet", "--no-report", "--seed", "4").out != first
+
+
+def test_a_run_writes_its_report_and_says_where(shell: Shell) -> None:
+    said = shell("run", "tiny.yaml", "--out", "kept")
+    assert said.out.splitlines()[-2:] == ["result: kept", "report: kept/report.html"]
+    written = Path("kept/report.html").read_bytes()
+    document = json.loads(shell("run", "tiny.yaml", "--out", "kept", "--json").out)
+    assert Path(document["report"]) == Path(document["run_dir"]) / "report.html"
+    assert shell("report", "kept").code == 0
+    assert Path("kept/report.html").read_bytes() == written
+
+
+def test_without_a_report_there_is_none_and_an_old_one_goes(shell: Shell) -> None:
+    shell("run", "tiny.yaml", "--out", "kept", "--quiet")
+    said = shell("run", "tiny.yaml", "--out", "kept", "--json", "--no-report")
+    assert json.loads(said.out)["report"] is None
+    assert not Path("kept/report.html").exists()
+
+
+def test_a_report_that_cannot_be_written_is_told_and_the_result_kept(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str) -> None:
+        raise ResultError(f"{path}: cannot be written: No space left on device")
+
+    monkeypatch.setattr("simulator.records.files.write_text", full)
+    gate = "slo=[{metric: ttft_s, percentile: 95, max: 1e-6, gate: true}]"
+    for more, code in (((), 0), (("--set", gate), 3)):
+        said = shell("run", "tiny.yaml", "--out", "kept", *more)
+        assert said.code == code
+        assert said.out.splitlines()[-1] == "result: kept"
+        told = f"{Path('kept/report.html').absolute()}: cannot be written: No space left on device"
+        assert said.err.splitlines()[0] == f"no report: {told}; `multillm report kept` writes it later"
+        assert read_result(Path("kept")).name == "tiny"
+
+
+def test_a_result_is_told_even_where_its_report_meets_a_bug(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(result: object) -> None:
+        raise ZeroDivisionError("a figure's bug")
+
+    monkeypatch.setattr("analysis.report.run.report.run_report", broken)
+    said = shell("run", "tiny.yaml", "--out", "kept")
+    assert (said.code, said.out.splitlines()[-1]) == (1, "result: kept")
+    assert said.err == "ZeroDivisionError: a figure's bug (--debug shows the traceback)\n"
 
 
 def test_a_missed_gate_is_three_and_the_result_is_kept(shell: Shell) -> None:
     gate = "slo=[{metric: ttft_s, percentile: 95, max: 1e-6, gate: true}]"
-    said = shell("run", "tiny.yaml", "--out", "kept", "--set", gate)
+    said = shell("run", "tiny.yaml", "--no-report", "--out", "kept", "--set", gate)
     assert said.code == 3
     assert said.err.startswith("gate missed: ttft_s p95 is ")
     assert said.err.count("\n") == 1
     assert "MISSED" in said.out
     assert read_result(Path("kept")).name == "tiny"
-    assert shell("run", "tiny.yaml", "--set", gate.replace(", gate: true", "")).code == 0
+    assert shell("run", "tiny.yaml", "--no-report", "--set", gate.replace(", gate: true", "")).code == 0
 
 
 @pytest.mark.parametrize(

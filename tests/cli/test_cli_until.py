@@ -32,7 +32,9 @@ def width(folder: str | Path, metric: str) -> float:
 
 
 def test_replications_are_added_until_the_interval_is_narrow_and_no_further(world: Shell) -> None:
-    said = world("run", "random.yaml", "--until-ci", "0.1", "--metric", "e2e_s.mean", "--out", "kept", "--quiet")
+    said = world(
+        "run", "random.yaml", "--until-ci", "0.1", "--metric", "e2e_s.mean", "--out", "kept", "--quiet", "--no-report"
+    )
     assert said.code == 0
     count = read_result(Path("kept")).summary.replications
     assert count > 2
@@ -40,7 +42,7 @@ def test_replications_are_added_until_the_interval_is_narrow_and_no_further(worl
     assert (
         said.err == f"e2e_s.mean is known to ± {100 * width('kept', 'e2e_s.mean'):.2g} % after {count} replications\n"
     )
-    world("run", "random.yaml", "--reps", str(count - 1), "--out", "fewer", "--quiet")
+    world("run", "random.yaml", "--reps", str(count - 1), "--out", "fewer", "--quiet", "--no-report")
     assert width("fewer", "e2e_s.mean") > 0.1
 
 
@@ -52,19 +54,34 @@ def test_the_result_is_that_of_as_many_replications(world: Shell) -> None:
 
 
 def test_the_metric_is_that_of_the_first_limit(world: Shell) -> None:
-    said = world("run", "random.yaml", "--until-ci", "0.5", "--quiet")
+    said = world("run", "random.yaml", "--until-ci", "0.5", "--quiet", "--no-report")
     assert said.err.startswith("e2e_s.p95 is known to ")
 
 
 def test_too_many_replications_are_told(world: Shell) -> None:
-    said = world("run", "random.yaml", "--until-ci", "0.0001", "--max-reps", "3", "--out", "kept", "--quiet")
+    said = world(
+        "run", "random.yaml", "--until-ci", "0.0001", "--max-reps", "3", "--out", "kept", "--quiet", "--no-report"
+    )
     assert said.code == 0
     assert "after 3 replications, not ± 0.01 %: --max-reps 3 is reached" in said.err
     assert read_result(Path("kept")).summary.replications == 3
 
 
 def test_fewer_than_the_file_says_may_be_enough(world: Shell) -> None:
-    world("run", "random.yaml", "--reps", "6", "--until-ci", "0.9", "--max-reps", "3", "--out", "kept", "--quiet")
+    world(
+        "run",
+        "random.yaml",
+        "--reps",
+        "6",
+        "--until-ci",
+        "0.9",
+        "--max-reps",
+        "3",
+        "--out",
+        "kept",
+        "--quiet",
+        "--no-report",
+    )
     assert read_result(Path("kept")).summary.replications == 3
 
 

@@ -25,7 +25,7 @@ def test_a_table_becomes_a_profile_that_a_scenario_takes(shell: Shell, table: Pa
     assert profile.args["pass_s"] == pytest.approx(LINEAR["pass_s"], rel=2e-2)
     assert profile.evidence("args") == "fitted"
     sets = ["--set", "fleet.one.steps=box"]
-    assert shell("run", "burst.yaml", *sets, "--quiet").code == 0
+    assert shell("run", "burst.yaml", *sets, "--quiet", "--no-report").code == 0
     assert "is of model 'llama-3.2-1b'" in shell("run", "burst.yaml", *sets, "--set", "fleet.one.model=phi-4").err
 
 

@@ -37,7 +37,7 @@ def run_report(result: Result) -> Report:
         _head(summary),
         [Section("answer", "The answer", _answer(summary))],
         _figures(result),
-        [Section("origin", "Where this is from", _origin(result))],
+        [Section("origin", "Where this is from", origin(result))],
     )
 
 
@@ -92,11 +92,12 @@ def _measured(summary: Summary) -> str:
     return f"{each}; measured after a warm-up of at most {max(cuts):,.4g} s."
 
 
-def _origin(result: Result) -> str:
+def origin(result: Result) -> str:
+    """Where a run is from, as HTML: seed and version, its scenario, and what it was made of."""
     scenario = yaml.safe_dump(dict(result.scenario), sort_keys=False, allow_unicode=True)
     inputs = yaml.safe_dump(dict(result.manifest.get("inputs", {})), allow_unicode=True)
     return (
-        html_table(tables.origin(result.summary, result.manifest))
+        html_table(tables.origin(result))
         + folded("The scenario", "every value, defaults included", _text(scenario))
         + folded("Profiles and data", "names and hashes", _text(inputs))
     )

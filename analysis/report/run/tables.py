@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from analysis.grids import ABSENT, Grid, amount, percent
+from simulator.records.compared import Difference
 from simulator.records.metrics import title_of
+from simulator.records.result import Result, result_hash
 from simulator.records.summary import Estimate, Held, Summary
 
 HEADLINES = (
@@ -91,25 +92,23 @@ def everything(summary: Summary) -> Grid:
     return Grid(heads, tuple(rows), frozenset({"key", "class", "unit", "evidence", "note"}))
 
 
-def origin(summary: Summary, manifest: Mapping[str, Any]) -> Grid:
-    """What makes the run again: seed, version, and where and when it ran."""
+def origin(result: Result) -> Grid:
+    """What makes the run again. When and where it ran is left out: equal runs have equal reports."""
+    summary = result.summary
     told = {
         "seed": summary.seed,
         "replications": summary.replications,
         "queries": f"{summary.queries:,}",
         "what became of them": ", ".join(f"{n:,} {fate}" for fate, n in summary.fates.items()),
-        "multillm-sim": manifest.get("version", ABSENT),
-        "result": manifest.get("hash", ABSENT),
-        "written": manifest.get("written", ABSENT),
-        "Python": manifest.get("python", ABSENT),
-        "machine": manifest.get("machine", ABSENT),
+        "multillm-sim": result.manifest.get("version", ABSENT),
+        "result": result_hash(result),
     }
     return Grid(
         ("what", "value"), tuple((key, str(value)) for key, value in told.items()), frozenset({"what", "value"})
     )
 
 
-def said(value: float | None, one: Estimate, key: str) -> str:
+def said(value: float | None, one: Estimate | Difference, key: str) -> str:
     """A value to three digits in the unit that people say."""
     if value is None:
         return ABSENT
@@ -117,6 +116,8 @@ def said(value: float | None, one: Estimate, key: str) -> str:
         return f"{value:.3g}" if key in COUNTS else f"{percent(value)} %"
     if one.unit == "USD":
         return f"$ {1000 * value:.3g} per 1,000"
+    if one.unit.startswith("1/"):  # nobody says milli per second
+        return f"{value:,.3g} {one.unit}"
     return f"0 {one.unit}" if value == 0 else amount(value, one.unit)
 
 
