@@ -99,7 +99,7 @@
       ...codes.map((code) => trace(code, chosen, ink)),
     ];
     const layout = {
-      height: narrow ? side + 40 + 22 * (codes.length + 2) : side,
+      width: plot.clientWidth, height: narrow ? side + 40 + 22 * (codes.length + 2) : side,
       title: forPaper ? { text: Object.values(select).map((each) => shown(each.value)).join(", "), font: { size: 13 } } : {},
       margin: { l: 60, r: 16, t: 36, b: 50 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
@@ -110,13 +110,15 @@
         : { x: 1.02, y: 1 },
       hoverlabel: { align: "left", namelength: -1 },
       modebar: { color: faint, activecolor: ink, bgcolor: "rgba(0,0,0,0)" },
+      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
     };
-    const options = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+    const options = { displaylogo: false, showTips: false, showSendToCloud: false, plotlyServerURL: "", modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d", "autoScale2d"] };
     Plotly.react(plot, traces, layout, options);
+    window.keysFor(plot);
     document.getElementById("shown").textContent = `${chosen.length.toLocaleString("en")} rows`;
   }
 
-  document.getElementById("choices").hidden = false;
+  document.querySelector(".choices").hidden = false;
   for (const name of Object.keys(select)) select[name].addEventListener("change", () => draw(false));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(false));
   let width = innerWidth;
@@ -128,4 +130,5 @@
   addEventListener("beforeprint", () => draw(true));
   addEventListener("afterprint", () => draw(false));
   draw(false);
+  document.documentElement.dataset.drawn = "1";
 })();

@@ -43,7 +43,7 @@ def _figure(figure: Figure) -> str:
     return (
         f"<p>{html_text(figure.reading)}</p>\n"
         + (f'<div class="choices" hidden>{choices}</div>\n' if choices else "")
-        + f'<div class="figure" id="plot-{figure.name}" role="img" aria-label="{html_text(figure.title)}">'
+        + f'<div class="figure" id="plot-{figure.name}" role="figure" aria-label="{html_text(figure.title)}">'
         f"<noscript>The figure needs JavaScript; the tables do not.</noscript></div>\n<p>{buttons}</p>\n"
     )
 
@@ -65,7 +65,8 @@ def _scripts(figures: Sequence[Figure]) -> str:
     if not there:
         return ""
     own = dict.fromkeys(figure.script for figure in there if figure.script)
-    code = "".join(f"<script>{(HERE / name).read_text(encoding='utf-8')}</script>\n" for name in (*own, "report.js"))
+    files = [HERE.parent / "legend.js", *(HERE / name for name in own), HERE / "report.js"]
+    code = "".join(f"<script>{file.read_text(encoding='utf-8')}</script>\n" for file in files)
     told = packed([figure.to_dict() for figure in there])
     return (
         f'<script type="application/octet-stream" id="figures">{told}</script>\n'
