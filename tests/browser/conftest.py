@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from .opened import Opened
+from .opened import Opened, chromium, launched
 from .pages import ODD, PAGES, Made
 
 
@@ -17,13 +16,10 @@ from .pages import ODD, PAGES, Made
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """A Chromium without a window."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
+    if chromium() is None:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=path, args=["--host-resolver-rules=MAP * ~NOTFOUND"])
-        yield chromium
-        chromium.close()
+    with launched() as one:
+        yield one
 
 
 @pytest.fixture(scope="package", params=[*PAGES, *ODD])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Download, Page
+from playwright.sync_api import Browser, Download, Page, sync_playwright
 
 WIDE, NARROW = (1440, 900), (390, 844)
 # WCAG's contrast of a colour, as computed styles say it, with the page behind it: from 1 to 21.
@@ -32,6 +34,19 @@ MARKS = ", ".join(
         *("parcoords canvas", "imagelayer image", "contourlayer path", "pielayer path", "gl-canvas"),
     )
 )
+
+
+def chromium() -> str | None:
+    """Where Chromium is, if it is here."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """A Chromium without a window, which resolves no name."""
+    args = ["--host-resolver-rules=MAP * ~NOTFOUND"]
+    with sync_playwright() as driver, driver.chromium.launch(executable_path=chromium(), args=args) as one:
+        yield one
 
 
 @cache
