@@ -1,4 +1,4 @@
-"""One browser and, for each kind of page, one window that the tests share; they leave it as they found it."""
+"""One browser and, for each kind of page, one window that the tests share: each says first how it is to be shown."""
 
 from __future__ import annotations
 
@@ -46,8 +46,7 @@ def window(browser: Browser, path: Path) -> Iterator[Opened]:
 
 @pytest.fixture
 def opened(window: Opened) -> Iterator[Opened]:
-    """The page in a window, wide and light; whatever a test does to it, it says nothing and asks for nothing."""
-    window.show()
+    """The page in a window, as the last test left it; whatever a test does to it, it says nothing, asks for nothing."""
     yield window
     assert window.words == []
     assert window.requests == []

@@ -26,6 +26,12 @@ CONTRAST = """(colour) => {
   const both = [luminance(colour), luminance(getComputedStyle(document.body).backgroundColor)];
   return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
 }"""
+# Texts of figures that reach out of their drawing, where they would be cut.
+CUT = """() => [...document.querySelectorAll('.figure .main-svg text')].flatMap((text) => {
+  const [box, all] = [text, text.closest('.figure')].map((each) => each.getBoundingClientRect());
+  const cut = box.left < all.left - 1 || box.right > all.right + 1 || box.bottom > all.bottom + 1;
+  return box.width && cut ? [`${text.closest('.figure').id}: ${text.textContent}`] : [];
+})"""
 DRAWN = "() => document.documentElement.dataset.drawn !== undefined || !document.querySelector('.figure')"
 MARKS = ", ".join(
     f".{each}"
@@ -44,7 +50,7 @@ def chromium() -> str | None:
 @contextmanager
 def launched() -> Iterator[Browser]:
     """A Chromium without a window, which resolves no name."""
-    args = ["--host-resolver-rules=MAP * ~NOTFOUND"]
+    args = ["--host-resolver-rules=MAP * ~NOTFOUND", "--disable-gpu"]
     with sync_playwright() as driver, driver.chromium.launch(executable_path=chromium(), args=args) as one:
         yield one
 

@@ -8,6 +8,7 @@ from .opened import MARKS, NARROW, WIDE
 
 
 def test_every_figure_is_drawn_and_has_marks(opened, made):
+    opened.show()
     marks = opened.ask(
         "(marks) => [...document.querySelectorAll('.figure')].map((each) => each.querySelectorAll(marks).length)", MARKS
     )
@@ -16,10 +17,12 @@ def test_every_figure_is_drawn_and_has_marks(opened, made):
 
 
 def test_no_name_is_run(opened):
+    opened.show()
     assert opened.ask("() => window.evil === undefined && !document.querySelector('img')")
 
 
 def test_axe_has_nothing_against_the_page(opened):
+    opened.show()
     assert opened.violations() == []
 
 

@@ -1,21 +1,15 @@
-"""A page can be read: in dark and light, on a phone, on paper, and without JavaScript."""
+"""A page can be read: in dark and light, wide and narrow, on paper, and without JavaScript."""
 
 from __future__ import annotations
 
 import pytest
 
-from .opened import CONTRAST, NARROW, WIDE, Opened
+from .opened import CONTRAST, CUT, NARROW, WIDE, Opened
 from .pages import PAGES
 
 pytestmark = pytest.mark.parametrize("made", list(PAGES), indirect=True, scope="package")
 
 COUNT = "(tags) => [...document.querySelectorAll(tags)].filter((each) => each.checkVisibility()).length"
-# Texts of figures that reach out of their drawing, where they would be cut.
-CUT = """() => [...document.querySelectorAll('.figure .main-svg text')].flatMap((text) => {
-  const [box, all] = [text, text.closest('.figure')].map((each) => each.getBoundingClientRect());
-  const cut = box.left < all.left - 1 || box.right > all.right + 1 || box.bottom > all.bottom + 1;
-  return box.width && cut ? [`${text.closest('.figure').id}: ${text.textContent}`] : [];
-})"""
 FAINT = f"""() => [...document.querySelectorAll('.figure .main-svg text')]
   .filter((text) => ({CONTRAST})(getComputedStyle(text).fill) < 4.5)
   .map((text) => text.closest('.figure').id + ': ' + text.textContent)"""
@@ -57,18 +51,3 @@ def test_without_javascript_the_tables_stand_and_say_that_figures_need_it(browse
     assert all("needs JavaScript; the tables do not." in note for note in notes)
     assert plain.page.locator("button:visible, select:visible").count() == 0
     plain.context.close()
-
-
-def test_a_phone_shows_the_page_in_its_width_and_a_finger_on_a_figure_scrolls_it(browser, path):
-    phone = Opened(browser, path, NARROW, is_mobile=True, has_touch=True)
-    assert phone.ask("() => [innerWidth, visualViewport.scale]") == [NARROW[0], 1]
-    assert phone.left(CUT) == []
-    phone.ask("() => document.querySelector('.figure').scrollIntoView({block: 'center'})")
-    before = phone.ask("() => scrollY")
-    finger = phone.context.new_cdp_session(phone.page)
-    for kind, y in (("Start", 500), *(("Move", 500 - 25 * step) for step in range(1, 11)), ("End", None)):
-        points = [] if y is None else [{"x": 200, "y": y}]
-        finger.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
-    phone.page.wait_for_function("(before) => scrollY > before + 100", arg=before)
-    assert phone.words == phone.requests == []
-    phone.context.close()
