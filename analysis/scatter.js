@@ -85,8 +85,9 @@
     for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
     const ends = [low / 1.3, high * 1.3];
     const codes = rank.filter((code) => chosen.some((row) => scores.device.codes[row] === code));
-    const narrow = plot.clientWidth < 640;
-    const side = narrow ? plot.clientWidth : 640;
+    const wide = forPaper ? 680 : plot.clientWidth; // a sheet of A4 or letter, without its margins
+    const narrow = wide < 640;
+    const side = narrow ? wide : 640;
     const axis = (title) => ({
       type: "log", title: { text: title, standoff: 8 }, ticksuffix: unit(), range: ends.map(Math.log10),
       exponentformat: "SI", dtick: high / low > 30 ? 1 : "D2", gridcolor: rule, linecolor: faint, mirror: true, zeroline: false,
@@ -99,7 +100,7 @@
       ...codes.map((code) => trace(code, chosen, ink)),
     ];
     const layout = {
-      width: plot.clientWidth, height: narrow ? side + 40 + 22 * (codes.length + 2) : side,
+      width: wide, height: narrow ? side + 40 + 22 * (codes.length + 2) : side,
       title: forPaper ? { text: Object.values(select).map((each) => shown(each.value)).join(", "), font: { size: 13 } } : {},
       margin: { l: 60, r: 16, t: 36, b: 50 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",

@@ -42,7 +42,7 @@
     const narrow = wide < 640;
     const now = made(figure);
     const traces = now.traces.map((trace) => ({ ...trace, line: line(trace.line, page) }));
-    const { height = 420, tall, ...given } = now.layout;
+    const { height = 420, ...given } = now.layout;
     const rows = Math.ceil(traces.filter((trace) => trace.showlegend !== false).length / (narrow ? 1 : 4));
     const size = narrow ? 12 : 13;
     const layout = {
