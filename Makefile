@@ -5,7 +5,7 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: run test test-all check format bench replays validate validate-real clean
+.PHONY: run test test-all check format bench replays validate validate-real screenshots clean
 
 run: $(READY)  ## simulate the first scenario
 	@$(BIN)/multillm run quickstart
@@ -38,6 +38,9 @@ validate: $(READY)  ## score the models against measured tables (MULTILLM_DATA);
 
 validate-real: $(READY)  ## simulate beside a real llama.cpp server; writes docs/validation-real.json
 	@$(BIN)/python benchmarks/real_llamacpp.py
+
+screenshots: $(READY)  ## show what reports look like (Chromium); writes docs/screenshots/
+	@PYTHONPATH=tests $(BIN)/python -m browser.screenshots docs/screenshots
 
 clean:  ## remove the environment, caches and results
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build runs sweeps bench.json validation

@@ -34,7 +34,8 @@ def frame(title: str, head: str, sections: Sequence[Section], after: str = "") -
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{ALLOWED}">\n<title>{html_text(title)}</title>\n'
         f"<style>\n{Path(__file__).with_name('page.css').read_text(encoding='utf-8')}</style>\n</head>\n<body>\n"
-        f"<h1>{html_text(title)}</h1>\n{head}<nav>{links}</nav>\n{body}{after}</body>\n</html>\n"
+        f'<header>\n<h1>{html_text(title)}</h1>\n{head}<nav aria-label="Sections">{links}</nav>\n</header>\n'
+        f"<main>\n{body}</main>\n{after}</body>\n</html>\n"
     )
 
 

@@ -90,7 +90,10 @@ def markdown_table(grid: Grid) -> str:
 
 def html_table(grid: Grid) -> str:
     """`grid` as an HTML table in a box that scrolls sideways where it is too wide."""
-    over = "".join(f'<th scope="colgroup" colspan="{span}">{html_text(name)}</th>' for name, span in grid.over)
+    over = "".join(
+        f'<th scope="colgroup" colspan="{span}">{html_text(name)}</th>' if name else f'<td colspan="{span}"></td>'
+        for name, span in grid.over
+    )
     starts = list(itertools.accumulate((span for _, span in grid.over), initial=0))[1:-1]
     marks = [
         ("words" if head in grid.words else "number") + (" starts" if at in starts else "")

@@ -85,8 +85,9 @@
     for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
     const ends = [low / 1.3, high * 1.3];
     const codes = rank.filter((code) => chosen.some((row) => scores.device.codes[row] === code));
-    const narrow = plot.clientWidth < 640;
-    const side = narrow ? plot.clientWidth : 640;
+    const wide = forPaper ? 680 : plot.clientWidth; // a sheet of A4 or letter, without its margins
+    const narrow = wide < 640;
+    const side = narrow ? wide : 640;
     const axis = (title) => ({
       type: "log", title: { text: title, standoff: 8 }, ticksuffix: unit(), range: ends.map(Math.log10),
       exponentformat: "SI", dtick: high / low > 30 ? 1 : "D2", gridcolor: rule, linecolor: faint, mirror: true, zeroline: false,
@@ -99,7 +100,7 @@
       ...codes.map((code) => trace(code, chosen, ink)),
     ];
     const layout = {
-      height: narrow ? side + 40 + 22 * (codes.length + 2) : side,
+      width: wide, height: narrow ? side + 40 + 22 * (codes.length + 2) : side,
       title: forPaper ? { text: Object.values(select).map((each) => shown(each.value)).join(", "), font: { size: 13 } } : {},
       margin: { l: 60, r: 16, t: 36, b: 50 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
@@ -110,13 +111,15 @@
         : { x: 1.02, y: 1 },
       hoverlabel: { align: "left", namelength: -1 },
       modebar: { color: faint, activecolor: ink, bgcolor: "rgba(0,0,0,0)" },
+      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
     };
-    const options = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+    const options = { displaylogo: false, showTips: false, showSendToCloud: false, plotlyServerURL: "", modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d", "autoScale2d"] };
     Plotly.react(plot, traces, layout, options);
+    window.keysFor(plot);
     document.getElementById("shown").textContent = `${chosen.length.toLocaleString("en")} rows`;
   }
 
-  document.getElementById("choices").hidden = false;
+  document.querySelector(".choices").hidden = false;
   for (const name of Object.keys(select)) select[name].addEventListener("change", () => draw(false));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(false));
   let width = innerWidth;
@@ -128,4 +131,5 @@
   addEventListener("beforeprint", () => draw(true));
   addEventListener("afterprint", () => draw(false));
   draw(false);
+  document.documentElement.dataset.drawn = "1";
 })();

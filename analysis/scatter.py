@@ -12,6 +12,8 @@ from analysis.frame import packed
 from analysis.grids import unit
 from simulator.records.scores import SETTINGS
 
+HERE = Path(__file__).parent
+SCRIPTS = ("legend.js", "scatter.js")
 NAMES = ("group", "quantity", "setting", "device", "engine", "model", "source", "row", "extrapolated")
 
 
@@ -20,13 +22,14 @@ def scatter(scores: pd.DataFrame) -> str:
     choices = "".join(
         f'<label>{name}<select id="{name}"></select></label>' for name in ("group", "quantity", "setting")
     )
+    code = "".join(f"<script>{(HERE / name).read_text(encoding='utf-8')}</script>\n" for name in SCRIPTS)
     return (
-        f'<div id="choices" hidden>{choices}<span class="note" id="shown"></span></div>\n'
-        '<div id="plot" role="img" aria-label="Predicted against measured; the tables hold the same rows in numbers">'
+        f'<div class="choices" hidden>{choices}<span class="note" id="shown"></span></div>\n'
+        '<div class="figure" id="plot" role="figure" '
+        'aria-label="Predicted against measured; the tables hold the same rows in numbers">'
         "<noscript>The plot needs JavaScript; the tables do not.</noscript></div>\n"
         f'<script type="application/octet-stream" id="scores">{packed(plotted(scores))}</script>\n'
-        f"<script>{get_plotlyjs()}</script>\n"
-        f"<script>{Path(__file__).with_suffix('.js').read_text(encoding='utf-8')}</script>\n"
+        f"<script>{get_plotlyjs()}</script>\n{code}"
     )
 
 

@@ -47,7 +47,7 @@ def _figure(figure: Figure) -> str:
     return (
         f"<p>{html_text(figure.reading)}</p>\n"
         + (f'<div class="choices" hidden>{choices}</div>\n' if choices else "")
-        + f'<div class="figure" id="plot-{figure.name}" role="img" aria-label="{html_text(figure.title)}">'
+        + f'<div class="figure" id="plot-{figure.name}" role="figure" aria-label="{html_text(figure.title)}">'
         f"<noscript>The figure needs JavaScript; the tables do not.</noscript></div>\n<p>{buttons}</p>\n"
     )
 
@@ -69,7 +69,7 @@ def _scripts(figures: Sequence[Figure], others: Sequence[str]) -> str:
     if not there:
         return _code(others)
     own = dict.fromkeys(figure.script for figure in there if figure.script)
-    code = _code((*others, *own, "report.js"))
+    code = _code(("../legend.js", *others, *own, "report.js"))
     told = packed([figure.to_dict() for figure in there])
     return (
         f'<script type="application/octet-stream" id="figures">{told}</script>\n'

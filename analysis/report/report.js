@@ -4,6 +4,7 @@
   const bytes = Uint8Array.from(atob(document.getElementById("figures").textContent), (each) => each.charCodeAt(0));
   const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   const figures = await new Response(unpacked).json();
+  const PAPER = 680; // pixels across a sheet of A4 or letter, without its margins
   const place = (figure) => document.getElementById(`plot-${figure.name}`);
 
   function colours(forPaper) {
@@ -35,43 +36,64 @@
     return each.line === "ink" ? { ...rest, line: { color: page.ink, width: 1.5, dash: "dot" } } : rest;
   };
 
-  function draw(figure, forPaper) {
+  // What Plotly draws of a figure, `wide` pixels across, in colours of the screen or of paper.
+  function drawing(figure, wide, forPaper) {
     const page = colours(forPaper);
-    const plot = place(figure);
-    const narrow = plot.clientWidth < 640;
+    const narrow = wide < 640;
     const now = made(figure);
     const traces = now.traces.map((trace) => ({ ...trace, line: line(trace.line, page) }));
-    const { height = 420, tall, ...given } = now.layout;
+    const { height = 420, ...given } = now.layout;
     const rows = Math.ceil(traces.filter((trace) => trace.showlegend !== false).length / (narrow ? 1 : 4));
+    const size = narrow ? 12 : 13;
     const layout = {
       ...given,
-      height: height + (narrow ? 22 * rows : 0),
+      width: wide, height: height + (narrow ? 22 * rows : 0),
       shapes: (given.shapes || []).map((each) => shape(each, page)),
       margin: { l: 60, r: 12, t: 30, b: 50 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: "system-ui, sans-serif", size: narrow ? 12 : 13, color: page.ink },
+      font: { family: "system-ui, sans-serif", size, color: page.ink },
       showlegend: traces.some((trace) => trace.name),
-      legend: { orientation: "h", x: 0, y: tall ? -0.09 : -0.2, yanchor: "top" },
+      legend: { orientation: "h", x: 0, y: 0, yref: "container", yanchor: "bottom", traceorder: "normal" },
       hoverlabel: { align: "left", namelength: -1 },
       modebar: { color: page.faint, activecolor: page.ink, bgcolor: "rgba(0,0,0,0)" },
+      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
+      uirevision: JSON.stringify(chosen(figure)), // the same choice keeps its zoom and what is hidden
     };
     for (const name of Object.keys(given).filter((each) => /^[xy]axis/.test(each))) {
-      layout[name] = { gridcolor: page.rule, linecolor: page.faint, zeroline: false, automargin: true, ...given[name] };
+      const title = given[name].title && { ...given[name].title, font: { size } };
+      layout[name] = { gridcolor: page.rule, linecolor: page.faint, zeroline: false, automargin: true, ...given[name], title };
     }
-    const options = {
-      responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
-      toImageButtonOptions: { format: "svg", filename: figure.name },
-    };
-    return Plotly.react(plot, traces, layout, options);
+    return { traces, layout };
   }
-  const drawAll = (forPaper) => Promise.all(figures.map((figure) => draw(figure, forPaper)));
+
+  async function draw(figure, forPaper) {
+    const plot = place(figure);
+    const { traces, layout } = drawing(figure, forPaper ? PAPER : plot.clientWidth, forPaper);
+    await Plotly.react(plot, traces, layout, {
+      displaylogo: false, showTips: false, showSendToCloud: false, plotlyServerURL: "",
+      modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d", "autoScale2d"],
+    });
+    window.keysFor(plot);
+  }
+  async function drawAll(forPaper) {
+    delete document.documentElement.dataset.drawn;
+    await Promise.all(figures.map((figure) => draw(figure, forPaper)));
+    document.documentElement.dataset.drawn = String(figures.length);
+  }
 
   function save(text, name) {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
     link.download = name;
     link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  }
+
+  // A file is read on paper: always in its colours, whatever those of the page are.
+  function saveDrawing(figure) {
+    const { traces, layout } = drawing(figure, PAPER, true);
+    const { width, height } = layout;
+    Plotly.downloadImage({ data: traces, layout }, { format: "svg", filename: figure.name, width, height });
   }
 
   await drawAll(false);
@@ -86,11 +108,16 @@
     button.hidden = false;
     button.addEventListener("click", () => {
       if (button.dataset.kind === "CSV") save(figure.csv, `${figure.name}.csv`);
-      else Plotly.downloadImage(place(figure), { format: "svg", filename: figure.name, width: 900, height: 500 });
+      else saveDrawing(figure);
     });
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll(false));
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth === width) return; // a phone's address bar comes and goes
+    width = innerWidth;
+    drawAll(false);
+  });
   addEventListener("beforeprint", () => drawAll(true));
   addEventListener("afterprint", () => drawAll(false));
-  document.documentElement.dataset.drawn = String(figures.length);
 })();

@@ -2,8 +2,6 @@ import base64
 import gzip
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -19,7 +17,6 @@ from simulator.records.result import read_result
 from simulator.records.tables import SCHEMA, Tables
 
 EVIL = "<script>alert(1)</script>"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NOBODY_WAITS = """\
 name: nobody-waits
 seed: 3
@@ -284,34 +281,6 @@ def test_a_run_without_any_row_gives_a_page(result):
     text = page(replace(result, tables=tables, summary=summary))
     assert text.count("Not drawn:") == 13
     assert len(text) < 100_000  # nothing to draw, so no plotly
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-@pytest.mark.parametrize("width", [390, 1440])
-def test_a_browser_draws_every_figure_asks_for_nothing_and_complains_of_nothing(html, tmp_path, width):
-    # Read out by the page itself: how wide it is, and how many marks each figure has.
-    probe = """<script>setTimeout(() => {
-      document.documentElement.dataset.wide = document.documentElement.scrollWidth;
-      document.documentElement.dataset.marks = [...document.querySelectorAll(".figure")].map((each) =>
-        each.querySelectorAll(".lines path, .bars path, .sankey-link, .annotation-arrow-g path").length).join(" ");
-      document.querySelectorAll("button[data-kind=CSV]")[0].focus();
-      document.documentElement.dataset.focus = document.activeElement.dataset.figure;
-    }, 4000)</script>"""
-    (tmp_path / "report.html").write_text(html.replace("</body>", probe + "</body>"))
-    call = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    call += ["--enable-logging=stderr", "--virtual-time-budget=8000", f"--window-size={width},900", "--dump-dom"]
-    call += [f"--log-net-log={tmp_path / 'net.json'}", "--host-resolver-rules=MAP * ~NOTFOUND", "--no-first-run"]
-    said = subprocess.run([*call, (tmp_path / "report.html").as_uri()], capture_output=True, text=True, timeout=120)
-    assert "CONSOLE" not in said.stderr
-    top = dict(re.findall(r'data-(\w+)="([^"]*)"', re.search("<html[^>]*>", said.stdout)[0]))
-    assert 'data-title="Share chart' not in said.stdout  # Plotly would send the data to a server
-    assert top["drawn"] == "13"
-    assert all(int(marks) > 0 for marks in top["marks"].split())
-    assert len(top["marks"].split()) == 13
-    assert top["focus"] == "fleet"
-    assert int(top["wide"]) <= max(width, 500)  # headless windows are at least 500 wide
-    events = (tmp_path / "net.json").read_text().splitlines()  # those of the browser itself have no file as their place
-    assert not [event for event in events if "file://" in event and '"url":"http' in event]
 
 
 def test_the_data_of_a_figure_are_its_csv(result):

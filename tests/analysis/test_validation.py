@@ -78,7 +78,7 @@ def test_a_page_has_plotly_once_and_is_no_larger_than_six_megabytes():
 def test_names_are_shown_and_never_run(column):
     scores = made_scores({column: EVIL}, {"predicted": 2.0})
     read = Read(page(scores, BARS))
-    assert len(read.scripts) == 3
+    assert len(read.scripts) == 4  # scores, Plotly, legend and plot
     assert not any("alert(1)" in script for script in read.scripts)
     if column != "engine":  # which is named in the plot alone
         assert EVIL in "".join(read.text)

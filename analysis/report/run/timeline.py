@@ -33,7 +33,7 @@ def timeline(run: Measured, pools: Pools) -> Figure:
         escalated_per_s=bins["escalated"] / width_s,
     )[["start_s", "width_s", "pool", *(row[0] for row in ROWS)]]
     traces = []
-    layout: dict[str, object] = {"height": 760, "tall": True}
+    layout: dict[str, object] = {"height": 760}
     high = (1 - GAP * (len(ROWS) - 1)) / len(ROWS)
     for place, (column, said, unit) in enumerate(ROWS):
         axis = "y" if place == 0 else f"y{place + 1}"

@@ -1,0 +1,87 @@
+"""The pages that are shown to a browser, by name. A new kind of report is one line in `PAGES`, an odd one in `ODD`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import pandas as pd
+
+from analysis import validation
+from analysis.report.page import Report
+from analysis.report.run.report import run_report
+from simulator import build, load, run
+from simulator.records.result import Result
+from simulator.records.scores import BARS, SCORES
+from simulator.records.tables import SCHEMA, Tables
+
+EVIL = "<script>window.evil = 1</script><img src=x onerror='window.evil = 2'>"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A page, how many figures it draws, and the table that each of them is drawn from, by name."""
+
+    html: str
+    figures: int
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+def _made(report: Report) -> Made:
+    tables = {figure.name: figure.data for figure in report.figures if not figure.absent}
+    return Made(report.html(), len(tables), tables)
+
+
+@cache
+def _quick() -> Result:
+    return run(build(load("quickstart", ["run.queries=400", "run.replications=2", "run.warmup_s=10"])))
+
+
+def _failed() -> Result:
+    """Nobody waits long enough to get an answer."""
+    return run(build(load("quickstart", ["run.queries=40", "run.replications=2", "workload.chat.timeout_s=0.0001"])))
+
+
+def _evil() -> Result:
+    """Every name that may come from a file is markup."""
+
+    def renamed(table: pd.DataFrame) -> pd.DataFrame:
+        text = table.select_dtypes(["category", "object", "str"]).columns
+        return table.assign(**{column: table[column].astype(object).replace("edge", EVIL) for column in text})
+
+    quick = _quick()
+    tables = Tables(**{name: renamed(getattr(quick.tables, name)) for name in SCHEMA})
+    pools = tuple(replace(line, pool=line.pool.replace("edge", EVIL), device=EVIL) for line in quick.summary.pools)
+    summary = replace(quick.summary, name=EVIL, pools=pools, limit=EVIL, left_out=(EVIL,))
+    return replace(quick, name=EVIL, tables=tables, summary=summary, scenario={EVIL: EVIL}, manifest={"version": EVIL})
+
+
+def _validation() -> Made:
+    """Groups, quantities, settings and devices that differ, and rows that are extrapolated."""
+    same = dict.fromkeys(SCORES, "") | {"source": "lab", "table": "speeds", "engine": "vllm", "model": "small"}
+    rows = [
+        same
+        | {"row": f"batch {at}", "device": device, "quantity": quantity, "group": group, "setting": setting}
+        | {"measured": float(at), "predicted": at * factor, "extrapolated": "family 'gpu'" if at == 3 else ""}
+        for group, quantity, setting, factor in (
+            ("batch 1", "decode_s", "in-sample", 1.1),
+            ("batch 1", "decode_s", "model left out", 1.2),
+            ("batch 1", "ttft_s", "in-sample", 1.3),
+            ("real server", "e2e_s", "in-sample", 0.9),
+        )
+        for device in ("h100-sxm", "jetson-agx-orin")
+        for at in (1, 2, 3)
+    ]
+    bars = pd.DataFrame([("batch 1", "decode_s", "", "in-sample", 0.05)], columns=list(BARS))
+    return Made(validation.page(pd.DataFrame(rows, columns=list(SCORES)), bars), 1)
+
+
+PAGES: dict[str, Callable[[], Made]] = {
+    "run": lambda: _made(run_report(_quick())),
+    "validation": _validation,
+}
+ODD: dict[str, Callable[[], Made]] = {
+    "failed run": lambda: _made(run_report(_failed())),
+    "evil names": lambda: _made(run_report(_evil())),
+}
