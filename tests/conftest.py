@@ -1,10 +1,14 @@
-"""No test reads what another run has kept, or leaves anything in the user's cache."""
+"""No test reads what another run has kept, leaves anything in the user's cache, or fails since a machine is busy."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", settings(), deadline=None)  # on top of Hypothesis' own for CI, where that is on
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
