@@ -5,7 +5,7 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: run test test-all check format bench replays validate validate-real screenshots clean
+.PHONY: run test test-all check format reference bench replays validate validate-real screenshots clean
 
 run: $(READY)  ## simulate the first scenario
 	@$(BIN)/multillm run quickstart
@@ -25,6 +25,10 @@ check: $(READY)  ## format, lint, types, import contracts
 format: $(READY)  ## put the code in form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+reference: $(READY)  ## the JSON Schema of scenarios and docs/reference.md, from the classes that read files
+	@$(BIN)/multillm schema > scenario.schema.new && mv scenario.schema.new simulator/spec/scenario.schema.json
+	@$(BIN)/multillm schema --markdown > reference.new && mv reference.new docs/reference.md
 
 bench: $(READY)  ## measure speed and memory; writes bench.json
 	@$(BIN)/python tests/bench/bench.py

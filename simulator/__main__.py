@@ -20,6 +20,7 @@ def main() -> NoReturn:
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends us in silence, as it ends any command
     try:
+        sys.path.append("")  # `use: mine:Policy` finds mine.py where we are; last, so that no file here hides a module
         from simulator.cli.app import command  # here, so that Ctrl-C while modules are loaded is met, too
 
         code = command(sys.argv[1:])

@@ -23,7 +23,9 @@ class Cluster:
     """
 
     k: Annotated[int, Field(ge=1)] = 3
+    """Clusters."""
     of: EncoderPart = Usual()
+    """What is clustered."""
 
     def encoding(self, items: Items, seed: int) -> Encode:
         """The centres: the best of four starts."""
@@ -54,9 +56,13 @@ class KMeans:
     """
 
     k: Annotated[int, Field(ge=1)] = 20
+    """Clusters."""
     prior_items: Annotated[float, Field(ge=0)] = 1.0
+    """As how many items of a cluster the model's mean counts."""
     validation_items: Annotated[int, Field(ge=1)] | None = None
+    """Items that a model is measured on; all where it is not given."""
     features: EncoderPart = Usual()
+    """What is looked at of a query."""
 
     def fit(self, lesson: Lesson) -> Predict:
         """Clusters of all, means of those measured."""
@@ -76,9 +82,13 @@ class LearnedMap:
     """
 
     k: Annotated[int, Field(ge=1)] = 20
+    """Clusters."""
     prior_items: Annotated[float, Field(ge=0)] = 1.0
+    """As how many items of a cluster the model's mean counts."""
     l2: Annotated[float, Field(ge=0)] = 1e-4
+    """Penalty on squares of the map."""
     features: EncoderPart = Usual()
+    """What is looked at of a query."""
 
     def fit(self, lesson: Lesson) -> Predict:
         """The map, by L-BFGS."""

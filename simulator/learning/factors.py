@@ -30,9 +30,13 @@ class MatrixFactorisation:
     """
 
     rank: Annotated[int, Field(ge=1)] = 16
+    """Numbers that describe a model."""
     of: Literal["scores", "wins"] = "scores"
+    """What is learned: scores, or which model did better."""
     l2: Annotated[float, Field(ge=0)] = 1e-3
+    """Penalty on squares."""
     features: EncoderPart = Usual()
+    """What is looked at of a query."""
 
     def fit(self, lesson: Lesson) -> Predict:
         """The vectors, by L-BFGS from small random ones."""

@@ -51,6 +51,7 @@ class Recorded:
     """
 
     names: tuple[str, ...] = ()
+    """The table's recorded columns."""
 
     def encoding(self, items: Items, seed: int) -> Encode:
         """Means and deviations."""
@@ -88,6 +89,7 @@ class Joined:
     """The features of several encoders side by side."""
 
     parts: tuple[EncoderPart, ...]
+    """The encoders."""
 
     def __post_init__(self) -> None:
         if not self.parts:

@@ -29,9 +29,13 @@ class GapClassifier:
     """
 
     label: Label = "trans"
+    """What is learned of: one answer each, all pairs of samples, or those with a margin that spreads them."""
     against: str | None = None
+    """The model that others are compared with; the best on the train items where it is not given."""
     c: Annotated[float, Field(gt=0)] = 1.0
+    """Inverse of the penalty on squares."""
     features: EncoderPart = Usual()
+    """What is looked at of a query."""
 
     def fit(self, lesson: Lesson) -> Predict:
         """The classifiers."""

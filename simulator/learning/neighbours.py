@@ -24,8 +24,11 @@ class Knn:
     """
 
     k: Annotated[int, Field(ge=1)] = 50
+    """Neighbours."""
     weights: Literal["equal", "distance"] = "equal"
+    """How they count: alike, or by 1 / distance."""
     features: EncoderPart = Usual()
+    """What is looked at of a query."""
 
     def fit(self, lesson: Lesson) -> Predict:
         """The items themselves."""

@@ -31,6 +31,7 @@ class BradleyTerrySimilarity:
     """
 
     features: EncoderPart = Usual()
+    """What is looked at of a query."""
 
     def fit(self, lesson: Lesson) -> Predict:
         """The items and who won."""
@@ -71,9 +72,13 @@ class Elo:
     """
 
     p: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Weight of the global rating; the rest is the local one's."""
     neighbours: Annotated[int, Field(ge=1)] = 20
+    """Train items that the local rating is of."""
     k: Annotated[float, Field(gt=0)] = 32.0
+    """How much one comparison moves a rating."""
     features: EncoderPart = Usual()
+    """What is looked at of a query."""
 
     def fit(self, lesson: Lesson) -> Predict:
         """The global ratings, and the items."""

@@ -19,7 +19,9 @@ class RecordedScores:
     """
 
     scores: Mapping[str, str]
+    """The table's recorded column of each model, by the table's names."""
     others: EstimatorPart = TaskMean()
+    """Expects what is not recorded."""
 
     def fit(self, lesson: Lesson) -> Predict:
         """Where the columns are."""

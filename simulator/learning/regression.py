@@ -27,7 +27,9 @@ class Linear:
     """
 
     c: Annotated[float, Field(gt=0)] = 1.0
+    """Inverse of the penalty on squares."""
     features: EncoderPart = Usual()
+    """What is looked at of a query."""
 
     def fit(self, lesson: Lesson) -> Predict:
         """A regression for each model."""
@@ -49,7 +51,9 @@ class Svm:
     """
 
     c: Annotated[float, Field(gt=0)] = 1.0
+    """Inverse of the penalty on squares."""
     features: EncoderPart = Usual()
+    """What is looked at of a query."""
 
     def fit(self, lesson: Lesson) -> Predict:
         """A machine for each model."""
@@ -78,7 +82,9 @@ class Mlp:
     """
 
     hidden: Annotated[int, Field(ge=1)] = 64
+    """Units of the hidden layer."""
     features: EncoderPart = Usual()
+    """What is looked at of a query."""
 
     def fit(self, lesson: Lesson) -> Predict:
         """The network."""

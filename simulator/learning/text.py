@@ -23,6 +23,7 @@ class Text:
     """
 
     dims: Annotated[int, Field(ge=1)] = 100
+    """Columns."""
 
     def encoding(self, items: Items, seed: int) -> Encode:
         """Words, weights and directions."""
@@ -56,6 +57,7 @@ class Complexity:
     """
 
     bins: tuple[float, ...] = (20.0, 30.0)
+    """Edges between bins."""
 
     def encoding(self, items: Items, seed: int) -> Encode:
         """Nothing is learned."""

@@ -85,6 +85,30 @@ METRICS: dict[str, Metric] = {
     )
 }
 
+QUANTITIES = {
+    "ttft_s": "seconds from arrival to the first token shown",
+    "tpot_s": "mean seconds between tokens of the accepted answer, of answers of two tokens or more",
+    "e2e_s": "seconds from arrival to the last token",
+    "queue_s": "seconds of waiting on the way to the accepted answer",
+    "correct": "scores of the answers that users got: 1 or 0 of right and wrong ones",
+    "with_item": "queries that ask an item of a quality table",
+    "answered": "those of them that were finished",
+    "offered": "queries that arrived in the window",
+    "finished": "queries that got an answer",
+    "dropped": "queries that ended without one: refused, failed, out of time, or left by the user",
+    "unfinished": "queries under way when the run ended",
+    "good": "queries finished within all limits on times of theirs",
+    "escalated": "queries with a second answer call because of an answer",
+    "calls": "calls made, verifications and refinements included",
+    "output_tok": "tokens of the answers that users got",
+    "span_s": "seconds of the window",
+    "energy_j": "joules of machines, idle ones too, links and hosted calls in the window, with the buildings' share",
+    "co2_g": "grams of CO2-equivalent of these joules, and of the hardware's making",
+    "co2_embodied_g": "those of the hardware's making, for the window's share of its life",
+    "cost_usd": "dollars of hosted calls, and of machines for the time of the window",
+}
+"""What the quantities are that metrics are made of, over queries that arrived in the window: after the warm-up."""
+
 PER_QUERY = tuple(name for name, metric in METRICS.items() if metric.bottom is None)
 
 ABSENT = {

@@ -34,18 +34,27 @@ class Linear:
     max_seqs: int = field(default=64, metadata=GIVEN)
 
     pass_s: NonNegative
+    """Of every pass."""
     decode_seq_s: NonNegative
+    """Added for each sequence that decodes."""
     context_tok_s: NonNegative
+    """Added for each token of context that decodes look back at."""
     chunk_tok_s: NonNegative
+    """Added for each prompt token."""
     pair_s: NonNegative = 0.0
+    """Added for each pair of a prompt token and a token before it."""
     batch_s: NonNegative = 0.0
     """Added in passes of two tokens or more: matrix kernels where one token takes vector ones."""
     pass_j: NonNegative | None = None
     """Joules above idle of a pass; with the three others, or none of them: the device's power curve."""
     decode_seq_j: NonNegative | None = None
+    """Joules added for each sequence that decodes."""
     context_tok_j: NonNegative | None = None
+    """Joules added for each token of context."""
     chunk_tok_j: NonNegative | None = None
+    """Joules added for each prompt token."""
     evidence: Evidence = "fitted"
+    """How the numbers are known."""
 
     def __post_init__(self) -> None:
         joules = {name: getattr(self, name) for name in ("pass_j", "decode_seq_j", "context_tok_j", "chunk_tok_j")}

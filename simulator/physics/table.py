@@ -55,13 +55,21 @@ class Table:
     max_seqs: int = field(default=64, metadata=GIVEN)
 
     decode_seqs: Row
+    """Axis of `decode_s`: sequences that decode, rising."""
     context_tok: Row
+    """Axis of `decode_s`: tokens of context of each, rising."""
     decode_s: tuple[Row, ...]
+    """A row for each number of sequences, a time for each context."""
     chunk_tok: Row
+    """Axis of `prefill_s`: prompt tokens, rising."""
     prefill_s: Row
+    """A time for each number of prompt tokens."""
     past_tok_s: float = 0.0
+    """Added for each token of the prompt that was prefilled before."""
     outside: Literal["error", "extrapolate"] = "error"
+    """What to do outside the grid: refuse, or carry the last cell's line on."""
     evidence: Evidence = "measured"
+    """How the numbers are known."""
 
     _cells: list[list[Cell]] = field(init=False, repr=False, compare=False)
     _prefill_s: list[float] = field(init=False, repr=False, compare=False)

@@ -13,6 +13,7 @@ class Always:
     """Ask `pool`, and take its answer; drop what it refuses."""
 
     pool: PoolName
+    """Who is asked."""
     _ask: Ask = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

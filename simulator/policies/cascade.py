@@ -21,8 +21,11 @@ class Cascade:
     """
 
     order: tuple[PoolName, ...]
+    """Pools, the first asked first; the last one's answer is taken as it is."""
     accept: float | dict[PoolName, float]
+    """The least score that is taken: one for all pools, or by pool."""
     verifier: VerifierName | None = None
+    """What gives answers their score; their own confidence where it is not given."""
     _staged: Staged = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

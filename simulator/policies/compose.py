@@ -27,7 +27,9 @@ class Fallback:
     """
 
     first: PolicyPart
+    """The policy that is followed."""
     then: tuple[PolicyPart, ...]
+    """Those that are followed after it has failed."""
 
     def __post_init__(self) -> None:
         if not self.then:
@@ -47,8 +49,11 @@ class Retry:
     """
 
     first: PolicyPart
+    """The policy that is followed."""
     tries: Count = 3
+    """How often, the first time included."""
     pause_s: NonNegative = 0.0
+    """Between a failure and the next try."""
 
     def prepare(self, setting: Setting) -> Policy:
         """The same policy, several times."""
@@ -92,14 +97,23 @@ class Escalate:
     """
 
     first: PolicyPart
+    """The policy that finds an answer."""
     accept: float
+    """The least signal, or mean vote, that is taken."""
     then: PolicyPart | None = None
+    """The policy that an answer is passed on to."""
     verifier: VerifierName | None = None
+    """What looks at the answer; its own signal counts where it is not given."""
     votes: Count = 1
+    """How often it looks."""
     signal: SignalName = "score"
+    """What is made of an answer's confidence: as it is, exp of it, times its tokens, or fitted to P(right)."""
     refine: PoolName | None = None
+    """The pool that works over an answer that is not quite good enough."""
     refine_from: float | None = None
+    """The least signal at which it does; whatever it is, where it is not given."""
     abstain_below: float | None = None
+    """Below this no answer is given; never where it is not given."""
 
     def __post_init__(self) -> None:
         if self.then is None and self.refine is None and self.abstain_below is None:

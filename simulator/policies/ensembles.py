@@ -21,6 +21,7 @@ class Vote:
     """
 
     among: tuple[PoolName, ...]
+    """Who is asked, all at once."""
 
     def __post_init__(self) -> None:
         check_order(self.among)
@@ -44,8 +45,11 @@ class BestOfN:
     """
 
     pool: PoolName
+    """Who is asked."""
     n: Count = 5
+    """Answers."""
     by: Literal["votes", "score"] = "votes"
+    """Which is given: the commonest, or the surest."""
 
     @property
     def needs(self) -> Needs:
@@ -71,8 +75,11 @@ class Blender:
     """
 
     among: tuple[PoolName, ...]
+    """Who is asked, all at once."""
     fuse: PoolName | None = None
+    """The pool that makes one answer of them; the best of them is given where it is not given."""
     rank: Literal["calibrated", "score"] = "calibrated"
+    """What answers rank by: P(right) fitted on the train split, or confidence."""
 
     def __post_init__(self) -> None:
         check_order(self.among)
@@ -122,8 +129,11 @@ class Hedge:
     """
 
     first: PoolName
+    """The pool that is asked first."""
     second: PoolName
+    """The pool that is asked too; it may be the same."""
     after_s: NonNegative
+    """How long the first may take before."""
 
     def decide(self, query: Query, view: FleetView) -> Decision:
         """The first answer that there is, or one call more."""

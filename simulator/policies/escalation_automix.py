@@ -31,16 +31,27 @@ class AutoMix:
     """
 
     small: PoolName
+    """The pool that is asked first."""
     large: PoolName
+    """The pool that an answer is escalated to."""
     verifier: VerifierName
+    """Which of the scenario's verifiers looks at answers."""
     k: Count = 8
+    """Votes on each answer."""
     rule: Literal["threshold", "double", "pomdp"] = "threshold"
+    """How the mean vote decides."""
     accept: float = 0.5
+    """The least mean vote that is taken."""
     hopeless_below: float = 0.25
+    """Of `double`: below this an answer is taken, too, since the large model would be wrong."""
     price: NonNegative = 0.1
+    """Of `pomdp`: what a call at the dearest pool is worth, in right answers."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
     right: Share | None = None
+    """Of `pomdp`: how often the verifier says yes to right answers; needed where it votes."""
     wrong: Share | None = None
+    """Of `pomdp`: how often it says yes to wrong ones."""
 
     def __post_init__(self) -> None:
         if (self.right is None) != (self.wrong is None):

@@ -27,9 +27,13 @@ class Uncertainty:
     """
 
     order: tuple[PoolName, ...]
+    """Pools, the first asked first."""
     accept: float
+    """The least signal that is taken."""
     signal: SignalName = "score"
+    """What is made of an answer's confidence: as it is, exp of it, times its tokens, or fitted to P(right)."""
     abstain_below: float | None = None
+    """Below this no answer is given; never where it is not given."""
 
     def __post_init__(self) -> None:
         check_order(self.order)
@@ -59,8 +63,11 @@ class ConfidenceToken:
     """
 
     small: PoolName
+    """The pool that is asked first."""
     large: PoolName | None = None
+    """The pool that an unsure answer is escalated to; without it, none is given."""
     accept: float = 0.5
+    """The least probability that is taken."""
 
     @property
     def needs(self) -> Needs:
@@ -83,9 +90,13 @@ class SelfVerify:
     """
 
     order: tuple[PoolName, ...]
+    """Pools, the first asked first."""
     verifier: VerifierName
+    """Which of the scenario's verifiers looks at answers."""
     accept: float = 0.5
+    """The least mean vote that is taken."""
     k: Count = 1
+    """Votes on each answer."""
 
     def __post_init__(self) -> None:
         check_order(self.order)
@@ -111,10 +122,15 @@ class TwoTier:
     """
 
     small: PoolName
+    """The pool that is asked first."""
     large: PoolName
+    """The pool that an answer is escalated to."""
     share: Share
+    """Share of answers that is escalated."""
     signal: SignalName = "score"
+    """What is made of an answer's confidence: as it is, exp of it, times its tokens, or fitted to P(right)."""
     window: Count = 1000
+    """Answers that the quantile is of."""
 
     @property
     def needs(self) -> Needs:

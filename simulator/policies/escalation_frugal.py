@@ -37,11 +37,17 @@ class FrugalGPT:
     """
 
     among: tuple[PoolName, ...] = ()
+    """Pools to choose from; all where it is empty."""
     budget: Positive | None = None
+    """Mean cost of a query at most, in the currency; without it, the best single pool's accuracy is kept."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
     scorer: Literal["learned", "calibrated", "score"] = "learned"
+    """What judges an answer: a model of confidence, length and task, or of confidence, or confidence."""
     longest: Annotated[int, Field(ge=1, le=3)] = 3
+    """Pools of the list at most."""
     levels: Annotated[int, Field(ge=1, le=100)] = 20
+    """Quantiles that are tried for each threshold."""
 
     @property
     def needs(self) -> Needs:

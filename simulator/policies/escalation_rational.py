@@ -30,9 +30,13 @@ class RationalTuning:
     """
 
     order: tuple[PoolName, ...]
+    """Pools, the first asked first."""
     price: NonNegative = 0.1
+    """What a call at the dearest pool is worth, in right answers."""
     abstain_price: NonNegative | None = None
+    """What a query without an answer is worth, in wrong ones; nothing is abstained without it."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
 
     def __post_init__(self) -> None:
         check_order(self.order)

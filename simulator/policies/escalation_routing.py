@@ -44,9 +44,13 @@ class CascadeRouting:
     ROUTER: ClassVar = RouterCost(0.005, source="assumed: a neighbour search or a small encoder")
 
     price: NonNegative = 0.1
+    """What a call at the dearest pool is worth, in right answers."""
     among: tuple[PoolName, ...] = ()
+    """Pools to choose from; all where it is empty."""
     quality: EstimatorPart = Knn()
+    """Expects the score of each pool's answer; learned from the table's train split."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
 
     @property
     def needs(self) -> Needs:

@@ -26,10 +26,15 @@ class Consistency:
     """
 
     small: tuple[PoolName, ...]
+    """The pools that are asked first, all at once."""
     large: PoolName
+    """The pool that an answer is escalated to."""
     k: Count = 20
+    """Answers of each of them."""
     agree: Literal["share", "pools"] = "share"
+    """What must agree: all answers, or the majorities of the pools."""
     accept: float = 0.6
+    """The least share that must agree."""
 
     def __post_init__(self) -> None:
         if not self.small or self.k * len(self.small) < 2:
@@ -59,10 +64,15 @@ class EcoAssistant:
     """
 
     order: tuple[PoolName, ...]
+    """Pools, the first asked first."""
     verifier: VerifierName
+    """Which of the scenario's verifiers looks at answers."""
     accept: float = 0.5
+    """The least vote of the verifier that is taken."""
     tries: Count = 1
+    """Answers of each pool before the next is asked."""
     remember: bool = True
+    """A question asked again goes to who solved it, unchecked."""
 
     def __post_init__(self) -> None:
         check_order(self.order)

@@ -31,6 +31,7 @@ class LeastLoaded:
     """
 
     among: tuple[PoolName, ...] = ()
+    """Pools to choose from; all where it is empty."""
 
     def prepare(self, setting: Setting) -> LeastOf:
         """The rule over this fleet."""

@@ -38,15 +38,25 @@ class GreenServ:
     ROUTER: ClassVar = RouterCost(0.00777, source="GreenServ, arXiv 2601.17551: 7.77 ms a query")
 
     strategy: Strategy = "linucb"
+    """How it explores."""
     lam: float = 0.5
+    """0: accuracy alone; 1: energy alone."""
     alpha: float = 0.1
+    """Weight of exploring: how much what is unknown of a pool speaks for it."""
     ridge: float | None = None
+    """Penalty on squares of the linear model; as published with the strategy where it is not given."""
     energy: Per = "per-token"
+    """Joules of a token, or of the whole query."""
     bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Least and most joules by task; those of the train split where it is empty."""
     context: EncoderPart | None = Joined((Task(), Cluster(3), Complexity()))
+    """What the model is linear in; with null, one mean a pool."""
     limit_s: float | None = None
+    """Pools with a longer mean answer are left out."""
     from_s: dict[PoolName, float] = field(default_factory=dict)
+    """When a pool joins, by pool."""
     until_s: dict[PoolName, float] = field(default_factory=dict)
+    """When a pool leaves, by pool."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.lam <= 1.0:
@@ -88,9 +98,13 @@ class MetaLLM:
     ROUTER: ClassVar = RouterCost(0.005, source="assumed: a small encoder")
 
     price: float = 0.3
+    """What a call at the dearest pool is worth, in right answers."""
     alpha: float = 0.5
+    """Weight of exploring: how much what is unknown of a pool speaks for it."""
     ridge: float = 1.0
+    """Penalty on squares of the linear model; larger learns more slowly."""
     context: EncoderPart = Usual()
+    """What is looked at of a query."""
 
     @property
     def needs(self) -> Needs:

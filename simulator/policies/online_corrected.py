@@ -61,14 +61,23 @@ class MixLLM:
     ROUTER: ClassVar = RouterCost(0.01, source="assumed: an encoder and a small model a pool")
 
     quality_weight: float = 2.0
+    """What a right answer is worth, in calls at the dearest pool."""
     alpha: float = 0.01
+    """Weight of exploring: how much what is unknown of a pool speaks for it."""
     beta: float = 0.1
+    """Weight of a wait beyond `patience_s`."""
     gamma: float = 0.5
+    """How fast that grows with each second of wait."""
     patience_s: float = 10.0
+    """Wait at which it is `beta`."""
     ridge: float = 1.0
+    """Penalty on squares of the linear model; larger learns more slowly."""
     quality: EstimatorPart = Knn()
+    """Expects the score of each pool's answer; learned from the table's train split."""
     context: EncoderPart = Usual()
+    """What is looked at of a query."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
 
     @property
     def needs(self) -> Needs:
@@ -132,12 +141,19 @@ class Pilot:
     ROUTER: ClassVar = RouterCost(0.065, source="PILOT, arXiv 2508.21141: 65 ms and more a query")
 
     budget_per_query: float
+    """What a query may cost on the mean, in the currency."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
     window: int = 50
+    """Queries that share a budget."""
     alpha: float = 0.1
+    """Weight of exploring: how much what is unknown of a pool speaks for it."""
     ridge: float = 1.0
+    """Penalty on squares of the linear model; larger learns more slowly."""
     quality: EstimatorPart = Knn()
+    """Expects the score of each pool's answer; learned from the table's train split."""
     context: EncoderPart = Usual()
+    """What is looked at of a query."""
 
     def __post_init__(self) -> None:
         if not self.budget_per_query > 0.0 or self.window < 1:

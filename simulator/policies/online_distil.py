@@ -32,11 +32,17 @@ class CacheDistil:
     ROUTER: ClassVar = RouterCost(0.0001, source="assumed: one threshold")
 
     students: dict[PoolName, int]
+    """Small pools by the labels that each was distilled from."""
     teacher: PoolName
+    """The pool whose answers are labels."""
     accept: float = 0.8
+    """The least P(right) at which a student's answer is taken."""
     warmup: int = 50
+    """First queries that all go to the teacher."""
     ridge: float = 1.0
+    """Penalty on squares of the linear model; larger learns more slowly."""
     scale: Scale = "probability"
+    """What confidences are: probabilities, or logarithms of them."""
 
     def __post_init__(self) -> None:
         if not self.students or min(self.students.values()) != 0 or self.teacher in self.students:

@@ -92,9 +92,13 @@ class HilF:
     ROUTER: ClassVar = RouterCost(0.0001, source="assumed: one threshold")
 
     small: PoolName
+    """The pool that is asked first."""
     large: PoolName
+    """The pool that an answer is escalated to."""
     beta: float = 0.3
+    """Loss of an escalation; a wrong answer that is kept loses 1."""
     scale: Scale = "probability"
+    """What confidences are: probabilities, or logarithms of them."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.beta <= 1.0:
@@ -124,10 +128,15 @@ class HilN:
     ROUTER: ClassVar = RouterCost(0.0001, source="assumed: one threshold")
 
     small: PoolName
+    """The pool that is asked first."""
     large: PoolName
+    """The pool that an answer is escalated to."""
     beta: float = 0.3
+    """Loss of an escalation; a wrong answer that is kept loses 1."""
     explore: float | None = None
+    """Share of kept answers that is escalated to learn of them; T^(-1/3) where it is not given."""
     scale: Scale = "probability"
+    """What confidences are: probabilities, or logarithms of them."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.beta <= 1.0:

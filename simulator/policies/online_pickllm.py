@@ -26,10 +26,15 @@ class PickLLM:
     ROUTER: ClassVar = RouterCost(0.0001, source="assumed: a table of one number a pool")
 
     learner: Literal["q-learning", "automaton"] = "q-learning"
+    """How it learns."""
     rate: float = 0.1
+    """How much one answer moves what is known."""
     epsilon: float = 0.1
+    """Of `q-learning`: share of queries that try a pool at random."""
     price: float = 0.3
+    """What a call at the dearest pool is worth, in right answers."""
     slowness: float = 0.1
+    """Weight of log10(1 + seconds of the answer)."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.rate <= 1.0 or not 0.0 <= self.epsilon <= 1.0:

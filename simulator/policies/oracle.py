@@ -22,7 +22,9 @@ class Oracle:
     """
 
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
     price: NonNegative = 0.0
+    """What a call at the dearest pool is worth, in right answers."""
 
     @property
     def needs(self) -> Needs:

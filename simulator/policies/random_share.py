@@ -18,6 +18,7 @@ class RandomShare:
     """
 
     share: dict[PoolName, float]
+    """Weight of each pool."""
 
     def __post_init__(self) -> None:
         if not self.share or min(self.share.values()) < 0 or not sum(self.share.values()) > 0:

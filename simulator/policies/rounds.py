@@ -46,9 +46,13 @@ class Speculative:
     """
 
     draft: PoolName
+    """The pool that makes tokens ahead."""
     target: PoolName
+    """The pool whose answer it is."""
     acceptance: float
+    """Probability that the target takes a token."""
     draft_tok: int = 5
+    """Tokens made ahead in a round."""
 
     def __post_init__(self) -> None:
         _check(self.draft, self.target, acceptance=self.acceptance)
@@ -90,6 +94,7 @@ class SpeculativeCascade(Speculative):
     """
 
     deferral: float = field(kw_only=True)
+    """Share of tokens at which the target has the last word."""
 
     def __post_init__(self) -> None:
         Speculative.__post_init__(self)  # `super()` does not know a class that was made anew for its slots
@@ -111,8 +116,11 @@ class HybridTokens:
     """
 
     small: PoolName
+    """The pool that makes most tokens."""
     large: PoolName
+    """The pool that makes the others."""
     cloud_frac: float
+    """Share of tokens that it makes."""
 
     def __post_init__(self) -> None:
         _check(self.small, self.large, cloud_frac=self.cloud_frac)

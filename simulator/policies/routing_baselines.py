@@ -24,6 +24,7 @@ class AlwaysSmall:
     """
 
     by: Size | None = None
+    """What size is: parameters, or dollars, joules or seconds of a mean call."""
 
     def prepare(self, setting: Setting) -> Policy:
         """Asks that pool."""
@@ -38,6 +39,7 @@ class AlwaysLarge:
     """
 
     by: Size | None = None
+    """What size is: parameters, or dollars, joules or seconds of a mean call."""
 
     def prepare(self, setting: Setting) -> Policy:
         """Asks that pool."""
@@ -72,6 +74,7 @@ class ZeroRouter:
     budget: NonNegative
     """Dollars a query; joules or seconds with that `currency`."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
 
     @property
     def needs(self) -> Needs:

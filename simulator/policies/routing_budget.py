@@ -45,12 +45,17 @@ class Forc:
     ROUTER: ClassVar = RouterCost(0.01, source="assumed: a distilled encoder, as FORC's meta-model")
 
     threshold: Share | None = None
+    """The least expected success at which the cheapest pool is asked."""
     budget: NonNegative | None = None
     """Dollars a query; joules or seconds with that `currency`."""
     batch: Count = 1000
+    """Queries that share a budget, in their order."""
     window_s: Positive | None = None
+    """Or: queries that arrive so close to each other share it."""
     success: EstimatorPart = Linear()
+    """Expects the score of each pool's answer; learned from the table's train split."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
 
     def __post_init__(self) -> None:
         if self.threshold is not None and self.budget is not None:
@@ -95,7 +100,9 @@ class Routoo:
     budget: NonNegative
     """Dollars a query; joules or seconds with that `currency`."""
     quality: EstimatorPart = Linear()
+    """Expects the score of each pool's answer; learned from the table's train split."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
 
     @property
     def needs(self) -> Needs:
@@ -127,9 +134,13 @@ class OptLlm:
     budget: NonNegative | None = None
     """Dollars a query; joules or seconds with that `currency`."""
     accuracy: Share | None = None
+    """Instead of `budget`: the mean score that is to be expected."""
     window_s: Positive = 1.0
+    """How long queries are gathered before they are assigned."""
     quality: EstimatorPart = Knn()
+    """Expects the score of each pool's answer; learned from the table's train split."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
 
     def __post_init__(self) -> None:
         if (self.budget is None) == (self.accuracy is None):
@@ -168,10 +179,15 @@ class OmniRouter:
     ROUTER: ClassVar = RouterCost(0.01, source="assumed: an encoder and a retrieval, as OmniRouter's predictors")
 
     accuracy: Share
+    """The mean score that is to be expected."""
     at_most: dict[PoolName, Count] = field(default_factory=dict)
+    """Calls that a pool may have at once; no limit for pools not named."""
     window_s: Positive = 0.5
+    """How long queries are gathered before they are assigned."""
     quality: EstimatorPart = Knn()
+    """Expects the score of each pool's answer; learned from the table's train split."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
 
     @property
     def needs(self) -> Needs:

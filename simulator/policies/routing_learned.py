@@ -30,8 +30,11 @@ class KnnRouter:
     ROUTER: ClassVar = RouterCost(0.005, source="assumed: an embedding and a search in thousands")
 
     price: NonNegative = 0.0
+    """What a call at the dearest pool is worth, in right answers."""
     quality: EstimatorPart = Knn()
+    """Expects the score of each pool's answer; learned from the table's train split."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
 
     @property
     def needs(self) -> Needs:
@@ -50,8 +53,11 @@ class MlpRouter:
     ROUTER: ClassVar = RouterCost(0.005, source="assumed: an embedding and a small network")
 
     price: NonNegative = 0.0
+    """What a call at the dearest pool is worth, in right answers."""
     quality: EstimatorPart = Mlp()
+    """Expects the score of each pool's answer; learned from the table's train split."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
 
     @property
     def needs(self) -> Needs:
@@ -70,8 +76,11 @@ class SvmRouter:
     ROUTER: ClassVar = RouterCost(0.005, source="assumed: an embedding and a few products")
 
     price: NonNegative = 0.0
+    """What a call at the dearest pool is worth, in right answers."""
     quality: EstimatorPart = Svm()
+    """Expects the score of each pool's answer; learned from the table's train split."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
 
     @property
     def needs(self) -> Needs:
@@ -94,6 +103,7 @@ class Zooter:
     ROUTER: ClassVar = RouterCost(0.01, source="assumed: an encoder of 86 million parameters, as ZOOTER's")
 
     reward: EstimatorPart = Linear()
+    """Expects the reward of each pool's answer."""
 
     @property
     def needs(self) -> Needs:
@@ -116,9 +126,13 @@ class Tryage:
     ROUTER: ClassVar = RouterCost(0.01, source="assumed: a small encoder that predicts losses")
 
     price: NonNegative = 0.0
+    """Weight of dollars, relative to the dearest pool."""
     latency: NonNegative = 0.0
+    """Weight of seconds, relative to the slowest pool."""
     size: NonNegative = 0.0
+    """Weight of parameters, relative to the largest model."""
     quality: EstimatorPart = Linear()
+    """Expects the score of each pool's answer; learned from the table's train split."""
 
     @property
     def needs(self) -> Needs:
@@ -152,8 +166,11 @@ class Eagle:
     ROUTER: ClassVar = RouterCost(0.005, source="assumed: an embedding and a search in thousands")
 
     budget: NonNegative | None = None
+    """What one call may cost at most, in the currency; no limit where it is not given."""
     rating: EstimatorPart = Elo()
+    """Rates the pools for a query."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
 
     @property
     def needs(self) -> Needs:
@@ -181,9 +198,13 @@ class UniRoute:
     ROUTER: ClassVar = RouterCost(0.005, source="assumed: an embedding and the nearest of some clusters")
 
     price: NonNegative = 0.1
+    """What a call at the dearest pool is worth, in right answers."""
     quality: EstimatorPart = KMeans()
+    """Expects the score of each pool's answer; learned from the table's train split."""
     labels: dict[PoolName, Count] = field(default_factory=dict)
+    """By pool, of how many train queries its scores are known; of all where it is not given."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
 
     @property
     def needs(self) -> Needs:

@@ -33,11 +33,17 @@ class HybridLlm:
     ROUTER: ClassVar = RouterCost(0.036, source="HybridLLM, arXiv 2404.14618: DeBERTa on a GPU, 36 ms")
 
     small: PoolName
+    """The cheap pool."""
     large: PoolName
+    """The good pool."""
     threshold: float | None = None
+    """The least r(q) at which the small pool is asked."""
     strong_share: float | None = None
+    """Instead of `threshold`: the share of train queries that goes to the large pool."""
     label: Literal["det", "prob", "trans"] = "trans"
+    """What is learned of: one answer each, all pairs of samples, or those with a margin that spreads them."""
     ease: EstimatorPart = Linear()
+    """Expects the label."""
 
     def __post_init__(self) -> None:
         check_pair(self.small, self.large, self.threshold, self.strong_share)
@@ -118,10 +124,15 @@ class RouteLlmSw:
     ROUTER: ClassVar = RouterCost(1 / 2.9, source="RouteLLM, arXiv 2406.18665: 2.9 requests/s (SW ranking)")
 
     weak: PoolName
+    """The cheap pool."""
     strong: PoolName
+    """The good pool."""
     threshold: float | None = None
+    """The least P(strong wins) at which the strong pool is asked."""
     strong_share: float | None = None
+    """Instead of `threshold`: the share of train queries that goes to the strong pool."""
     features: EncoderPart = Usual()
+    """What is looked at of a query."""
 
     def __post_init__(self) -> None:
         check_pair(self.weak, self.strong, self.threshold, self.strong_share)
@@ -151,10 +162,15 @@ class RouteLlmMf:
     ROUTER: ClassVar = RouterCost(1 / 155, source="RouteLLM, arXiv 2406.18665: 155 requests/s (matrix factorisation)")
 
     weak: PoolName
+    """The cheap pool."""
     strong: PoolName
+    """The good pool."""
     threshold: float | None = None
+    """The least P(strong wins) at which the strong pool is asked."""
     strong_share: float | None = None
+    """Instead of `threshold`: the share of train queries that goes to the strong pool."""
     quality: EstimatorPart = MatrixFactorisation()
+    """Expects how the pools compare."""
 
     def __post_init__(self) -> None:
         check_pair(self.weak, self.strong, self.threshold, self.strong_share)
@@ -186,10 +202,15 @@ class RouteLlmClassifier:
     ROUTER: ClassVar = RouterCost(1 / 70, source="RouteLLM, arXiv 2406.18665: 70 requests/s (BERT)")
 
     weak: PoolName
+    """The cheap pool."""
     strong: PoolName
+    """The good pool."""
     threshold: float | None = None
+    """The least P(strong wins) + P(tie) / 2 at which the strong pool is asked."""
     strong_share: float | None = None
+    """Instead of `threshold`: the share of train queries that goes to the strong pool."""
     win: EstimatorPart = Linear()
+    """Expects the label: 1, 1/2 or 0."""
 
     def __post_init__(self) -> None:
         check_pair(self.weak, self.strong, self.threshold, self.strong_share)

@@ -42,10 +42,15 @@ class BestRoute:
     ROUTER: ClassVar = RouterCost(0.036, source="assumed: an encoder as HybridLLM's, whose authors it shares")
 
     match: NonNegative = 1.0
+    """How good the best of n is to be, as a multiple of the large model's expected score."""
     samples: dict[PoolName, Count] | None = None
+    """Answers that a pool may be asked for at most; one where it is not named."""
     alike: Share = 0.0
+    """How alike the answers of a model to a query are: 0, independent; 1, all right or all wrong."""
     quality: EstimatorPart = Linear()
+    """Expects the score of each pool's answer; learned from the table's train split."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
 
     @property
     def needs(self) -> Needs:

@@ -22,8 +22,11 @@ class Carrot:
     ROUTER: ClassVar = RouterCost(0.005, source="assumed: a neighbour search or a small encoder")
 
     mu: float = 0.3
+    """0: quality alone; 1: cost alone."""
     quality: EstimatorPart = Knn()
+    """Expects the score of each pool's answer; learned from the table's train split."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
 
     @property
     def needs(self) -> Needs:

@@ -37,16 +37,23 @@ class When:
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     task: str | tuple[str, ...] | None = None
+    """Task of the query's item."""
     keyword: str | tuple[str, ...] | None = None
     """Words or phrases of which the prompt has one, whole and whatever their case; without a text none fits."""
     min_prompt_tok: int | None = None
+    """At least so many tokens in the prompt."""
     max_prompt_tok: int | None = None
+    """At most so many."""
     workload: str | tuple[str, ...] | None = None
     """The class of the workload, as the scenario calls it."""
     origin: str | tuple[str, ...] | None = None
+    """The place where the user is."""
     sensitivity: str | tuple[str, ...] | None = None
+    """The class's label."""
     modality: str | tuple[str, ...] | None = None
+    """The class's label."""
     min_priority: int | None = None
+    """The class's priority is at least this."""
 
     def fits(self, setting: Setting) -> Fits:
         """Whether a query shows that; texts are searched once, for all queries."""
@@ -81,7 +88,9 @@ class Rule:
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     when: When
+    """What the query must show."""
     then: PolicyOrPool
+    """What happens if it does: a pool's name, or a policy."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,9 @@ class Rules:
     """
 
     rules: tuple[Rule, ...]
+    """In order; the first that fits counts."""
     otherwise: PolicyOrPool
+    """What happens where none fits: a pool's name, or a policy."""
 
     def prepare(self, setting: Setting) -> Policy:
         """The rules over one replication."""

@@ -42,11 +42,17 @@ class Headroom:
     ROUTER: ClassVar = RouterCost(0.001, source="assumed: a look-up")
 
     ttft_s: float | None = None
+    """The most that the predicted time to the first token may be."""
     tpot_s: float | None = None
+    """The most that the predicted time of a token may be."""
     prefer: Literal["cheapest", "best"] = "cheapest"
+    """Which of those that keep them: the cheapest, or the one of the best expected score."""
     among: tuple[PoolName, ...] = ()
+    """Pools to choose from; all where it is empty."""
     currency: Literal["usd", "energy"] = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
     quality: EstimatorPart | None = None
+    """Expects the score of each pool's answer; learned from the table's train split."""
 
     def __post_init__(self) -> None:
         if self.ttft_s is None and self.tpot_s is None:

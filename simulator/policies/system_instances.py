@@ -34,13 +34,21 @@ class RouteBalance:
     ROUTER: ClassVar = RouterCost(0.005, source="assumed: a small encoder; RouteBalance scores in batches")
 
     quality_weight: float = 1.0
+    """Weight of the expected score."""
     latency_weight: float = 0.3
+    """Weight of the predicted time, relative to the slowest pool's mean call."""
     cost_weight: float = 0.3
+    """Weight of the expected cost, relative to the dearest pool's mean call."""
     ttft_s: float | None = None
+    """Pools with a longer predicted time to the first token are left out."""
     tpot_s: float | None = None
+    """Pools with a longer predicted time of a token are left out."""
     budget: float | None = None
+    """Pools at which the call costs more, in the currency, are left out."""
     currency: Currency = "usd"
+    """What costs are in: dollars, joules, or seconds alone on an idle fleet."""
     quality: EstimatorPart = Knn()
+    """Expects the score of each pool's answer; learned from the table's train split."""
 
     @property
     def needs(self) -> Needs:
@@ -124,10 +132,15 @@ class Gateway:
     ROUTER: ClassVar = RouterCost(0.001, source="assumed: a look-up")
 
     among: tuple[PoolName, ...] = ()
+    """Pools to choose from; all where it is empty."""
     weights: dict[str, float] = field(default_factory=lambda: dict(zip(SCORERS, (2.0, 2.0, 3.0), strict=True)))
+    """Weight of each scorer: queue, kv, prefix."""
     most_waiting: float = 5.0
+    """Pools that report more calls waiting a replica are left out."""
     most_kv_used: float = 0.8
+    """Pools that report a larger share of their KV cache in use are left out."""
     remembered: int = 1000
+    """Prefixes that are remembered of each instance."""
 
     def __post_init__(self) -> None:
         strange = [name for name in self.weights if name not in SCORERS]

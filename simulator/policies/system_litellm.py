@@ -30,6 +30,7 @@ class SimpleShuffle:
     ROUTER: ClassVar = QUICK
 
     weights: dict[PoolName, float] = field(default_factory=dict)
+    """Weight of each pool; equal where it is empty."""
 
     def __post_init__(self) -> None:
         if self.weights and (min(self.weights.values()) < 0 or not sum(self.weights.values()) > 0):
@@ -70,6 +71,7 @@ class LeastBusy:
     ROUTER: ClassVar = QUICK
 
     among: tuple[PoolName, ...] = ()
+    """Pools to choose from; all where it is empty."""
 
     def prepare(self, setting: Setting) -> Policy:
         """The rule over this fleet."""
@@ -88,6 +90,7 @@ class CostBased:
     ROUTER: ClassVar = QUICK
 
     among: tuple[PoolName, ...] = ()
+    """Pools to choose from; all where it is empty."""
 
     def prepare(self, setting: Setting) -> Policy:
         """The rule over this fleet."""
@@ -107,8 +110,11 @@ class UsageBased:
     ROUTER: ClassVar = QUICK
 
     among: tuple[PoolName, ...] = ()
+    """Pools to choose from; all where it is empty."""
     tpm: dict[PoolName, float] = field(default_factory=dict)
+    """Tokens a minute that a pool may be sent, by pool."""
     rpm: dict[PoolName, float] = field(default_factory=dict)
+    """Requests a minute that a pool may be sent, by pool."""
 
     def prepare(self, setting: Setting) -> Policy:
         """The rule over this fleet, with nothing sent."""
@@ -167,9 +173,13 @@ class LatencyBased:
     ROUTER: ClassVar = QUICK
 
     among: tuple[PoolName, ...] = ()
+    """Pools to choose from; all where it is empty."""
     buffer: float = 0.0
+    """How much slower than the quickest a pool may be, as a share of its latency."""
     ttl_s: float = 3600.0
+    """Answers older than this are forgotten."""
     window: int = 10
+    """Newest answers that a pool's latency is the mean of."""
 
     def __post_init__(self) -> None:
         if self.buffer < 0.0 or self.window < 1 or not self.ttl_s > 0.0:

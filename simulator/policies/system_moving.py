@@ -26,12 +26,19 @@ class MovingThreshold:
     ROUTER: ClassVar = RouterCost(0.0, source="assumed: that of what it holds")
 
     base: PolicyPart
+    """The policy whose threshold moves."""
     moves: tuple[Move, ...]
+    """What moves it; all add up."""
     field: str = "accept"
+    """Key of `base` that is the threshold."""
     least: float = 0.0
+    """The least that it may be."""
     most: float = 1.0
+    """The most that it may be."""
     step: float = 0.01
+    """It is rounded to multiples of this."""
     budget_usd_per_query: float | None = None
+    """Dollars a query that `overspent` compares with."""
 
     def __post_init__(self) -> None:
         if not self.step > 0.0 or not self.least < self.most:

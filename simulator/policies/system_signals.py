@@ -57,11 +57,17 @@ class Move:
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     signal: Signal
+    """What is looked at."""
     weight: float
+    """By how much the threshold moves for each unit of the signal."""
     of: PoolName | None = None
+    """The pool that is looked at."""
     link: LinkName | None = None
+    """The link that is looked at."""
     neutral: float = 0.0
+    """Where the signal moves nothing."""
     most: float = 1.0
+    """By how much the threshold moves at most, up or down."""
 
     def __post_init__(self) -> None:
         needed = "of" if self.signal in OF_POOLS else "link" if self.signal in OF_LINKS else None

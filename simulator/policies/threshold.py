@@ -17,9 +17,13 @@ class Threshold:
     """
 
     weak: PoolName
+    """The cheap pool."""
     strong: PoolName
+    """The good pool."""
     threshold: float
+    """From this score on, `strong` is asked."""
     task_scores: dict[str, float] | None = None
+    """Score of a query by its task; the prompt's tokens where it is not given."""
     _asks: tuple[Ask, Ask] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

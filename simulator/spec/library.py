@@ -24,9 +24,7 @@ from simulator.spec.reader import display, read_yaml
 Kind = Literal["devices", "engines", "links", "models", "hosted", "regions", "steps", "workloads", "quality"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-_PROFILES: dict[
-    Kind, type[Profile]
-] = {  # the kinds whose shape `spec` knows; readers of the others stand with their layer
+SHAPES: dict[Kind, type[Profile]] = {
     "devices": DeviceProfile,
     "engines": EngineProfile,
     "links": LinkProfile,
@@ -35,6 +33,7 @@ _PROFILES: dict[
     "regions": RegionProfile,
     "steps": StepsProfile,
 }
+"""The kinds whose shape `spec` knows; readers of the others stand with their layer."""
 ANY_ENGINE = "any"
 """The engine profile that has every key: what is assumed of an engine that nobody measured."""
 _SUFFIXES = (".yaml", ".yml")
@@ -102,7 +101,7 @@ class Library:
     def read(self, kind: Kind, name: str) -> Profile:
         """The profile of this name, checked, read once. SpecError with all its mistakes and their positions."""
         if (kind, name) not in self._read:
-            self._read[kind, name] = read_profile(_PROFILES[kind], self.path(kind, name))
+            self._read[kind, name] = read_profile(SHAPES[kind], self.path(kind, name))
         return self._read[kind, name]
 
     def layers(self, device: DeviceProfile, engine: str | None = None) -> list[EngineProfile]:
@@ -129,7 +128,7 @@ class Library:
 
 def shape(kind: Kind) -> type[Profile] | None:
     """The class of the profiles of a kind; None where a layer above `spec` knows it."""
-    return _PROFILES.get(kind)
+    return SHAPES.get(kind)
 
 
 def read_profile(cls: type[P], path: Path) -> P:

@@ -346,6 +346,19 @@ def arguments(cls: type) -> type[BaseModel]:
         raise fault(f"the arguments of {cls.__qualname__} cannot be read from a file: {error}") from None
 
 
+def written_defaults(cls: type) -> dict[str, Any]:
+    """What the arguments of a dataclass are where a file does not give them, as a file would have it."""
+    assert dataclasses.is_dataclass(cls), cls
+    made = {
+        f.name: f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
+        for f in dataclasses.fields(cls)
+        if f.init and not _is_given(f)
+    }
+    known = {name: value for name, value in made.items() if value is not dataclasses.MISSING}
+    dumped = arguments(cls).model_construct(**known).model_dump(mode="json", warnings=False)
+    return {name: dumped[name] for name in known}
+
+
 def _is_given(field: dataclasses.Field[Any]) -> bool:
     return bool(field.metadata.get("given"))
 

@@ -20,11 +20,13 @@ class Source(Spec):
     """Where numbers are from."""
 
     kind: Evidence
+    """How the numbers are known."""
     ref: str
     """Data sheet, paper, repository and commit."""
     of: tuple[str, ...] = ()
     """The keys it covers; empty: all that no other source names."""
     note: str = ""
+    """What else is to be said."""
 
 
 class Profile(Spec):
@@ -123,8 +125,11 @@ class EngineProfile(Achieved):
     """An inference engine on all devices, on those of a `family`, or on one `device`, as its name says."""
 
     engine: str
+    """Its name, as pools and devices give it."""
     family: str | None = None
+    """Holds for devices of this family."""
     device: str | None = None
+    """Holds for this device."""
 
 
 class DeviceProfile(Achieved):
@@ -206,10 +211,13 @@ class ModelProfile(Profile):
     layers: Count
     """Layers that mix tokens: attention, sliding or not, and linear ones."""
     hidden: Count
+    """Width of the residual stream."""
     heads: Count
+    """Attention heads of a layer."""
     kv_heads: Count
     """As many as `heads` with a latent KV, which is one for all heads."""
     head_dim: Count
+    """Width of a head."""
     attention_gate: bool = False
     """Queries are projected twice, the second time to gate what attention gives."""
     ffn: Count
@@ -219,10 +227,13 @@ class ModelProfile(Profile):
     ffn_layers: Count | None = None
     """Layers with a feed-forward part; all where it is not given."""
     vocab: Count
+    """Entries of the vocabulary."""
     tied: bool = False
     """One matrix is both input embedding and output head."""
     experts: Count | None = None
+    """Experts of a layer, of which each token passes some; none in a dense model."""
     experts_per_tok: Count | None = None
+    """Experts that a token passes, without the shared ones."""
     expert_ffn: Count | None = None
     """Width of one expert; `ffn` where it is not given."""
     shared_ffn: Annotated[int, Field(ge=0)] = 0
@@ -236,8 +247,11 @@ class ModelProfile(Profile):
     kv_rank: Count | None = None
     """Width of the compressed keys and values, which is what the KV cache holds, with one rotated key."""
     rope_dim: Count | None = None
+    """Width of the rotated part of a key."""
     nope_dim: Count | None = None
+    """Width of a head's plain part of queries and keys."""
     v_dim: Count | None = None
+    """Width of a head's values."""
     window_tok: Count | None = None
     """Tokens that layers with a sliding window or in chunks attend to at most."""
     window_layers: Annotated[int, Field(ge=0)] = 0
@@ -249,6 +263,7 @@ class ModelProfile(Profile):
     linear_state_mb: NonNegative = 0.0
     """State of one sequence in all of them together."""
     max_context_tok: Count
+    """Longest context that it was made for."""
     weights: str = "bf16"
     """Quantisation as published."""
     kv_value_bytes: Positive = 2.0
@@ -267,13 +282,17 @@ class LinkProfile(Profile):
     """A link between two places; `up` is from the first (the user's) to the second. Rates and RTT are medians."""
 
     rtt_ms: NonNegative
+    """Median round trip."""
     rtt_sigma: NonNegative = 0.0
     """Of the natural logarithm: the round trip of a call is lognormal."""
     up_mbit_per_s: Positive
+    """Median rate from the first place to the second."""
     up_sigma: NonNegative = 0.0
     """Of the natural logarithm: the rate that a transfer finds is lognormal."""
     down_mbit_per_s: Positive
+    """Median rate from the second place to the first."""
     down_sigma: NonNegative = 0.0
+    """As `up_sigma`, of the way down."""
     outage_frac: Share = 0.0
     """Share of transfers that meet an outage: the tail of the round trip that no lognormal has."""
     outage_mean_s: NonNegative = 0.0
@@ -289,6 +308,7 @@ class LinkProfile(Profile):
     energy_up_nj_per_bit: NonNegative = 0.0
     """Joules that a byte adds in the user's radio or adapter while it is awake."""
     energy_down_nj_per_bit: NonNegative = 0.0
+    """The same of bytes that come."""
     network_kwh_per_gb: NonNegative = 0.0
     """Energy of the network between, an average and not a marginal figure."""
 
@@ -305,16 +325,23 @@ class HostedProfile(Profile):
     """A hosted API: price and latency as the customer sees them."""
 
     model: str
+    """What quality tables call it."""
     price_in_usd_per_mtok: NonNegative
+    """Of prompt tokens."""
     price_cached_in_usd_per_mtok: NonNegative | None = None
     """Of prompt tokens that the provider has cached; the price of the others where it is not given."""
     price_out_usd_per_mtok: NonNegative
+    """Of output tokens."""
     price_usd_per_call: NonNegative = 0.0
+    """Of each call, on top."""
     ttft_median_s: Positive
+    """Time to the first token; half are shorter."""
     ttft_sigma: NonNegative = 0.0
     """Of the natural logarithm: TTFT is lognormal."""
     rate_median_tok_per_s: Positive
+    """Rate of output tokens; half are slower."""
     rate_sigma: NonNegative = 0.0
+    """Of the natural logarithm: the rate is lognormal."""
     energy_j_per_tok: NonNegative | None = None
     """Joules per output token at the provider; unknown where it is not given."""
     requests_per_min: Positive | None = None
@@ -329,6 +356,7 @@ class RegionProfile(Profile):
     carbon_g_per_kwh: NonNegative
     """Mean of `year`."""
     year: Annotated[int, Field(ge=1990, le=2100)] | None = None
+    """Of the mean."""
     pue: Annotated[float, Field(ge=1)] | None = None
     """Of the data centres there: all energy of the building over that of its machines."""
 
@@ -341,5 +369,6 @@ class StepsProfile(Profile):
     device: str | None = None
     """The device profile that it was measured on; a pool with another is refused."""
     use: Literal["linear", "table"]
+    """Which step model."""
     args: Annotated[dict[str, Any], Field(min_length=1)]
     """Arguments of the step model; its `evidence` is the source's kind where it is not given."""

@@ -123,28 +123,34 @@ def _found(text: str, names: Names) -> DataPath:
 
 _written = PlainSerializer(lambda path: getattr(path, "written", path), return_type=str)
 
+
+def _is(thing: str) -> Any:
+    """What a name is of: the JSON Schema's `format`, for people to read; no validator knows it."""
+    return Field(json_schema_extra={"format": thing})
+
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$", max_length=60)]
 """What a scenario calls a thing of its own: no dots, so that `--set` can name it."""
-PlaceName = Name
+PlaceName = Annotated[Name, _is("place")]
 
-DeviceRef = Annotated[str, _in_library("devices")]
-PoolModel = Annotated[str, AfterValidator(_pool_model)]
+DeviceRef = Annotated[str, _in_library("devices"), _is("device")]
+PoolModel = Annotated[str, AfterValidator(_pool_model), _is("model")]
 """A model profile's name; of a hosted API, declared before it, any."""
-LinkRef = Annotated[str, _in_library("links")]
-HostedRef = Annotated[str, _in_library("hosted")]
-RegionRef = Annotated[str, _in_library("regions")]
-QualityRef = Annotated[str, AfterValidator(_quality), _written]
+LinkRef = Annotated[str, _in_library("links"), _is("link profile")]
+HostedRef = Annotated[str, _in_library("hosted"), _is("hosted API")]
+RegionRef = Annotated[str, _in_library("regions"), _is("region")]
+QualityRef = Annotated[str, AfterValidator(_quality), _written, _is("quality table")]
 """A quality profile's name, or a YAML file; `Library.path("quality", ...)` opens either."""
 
-HostRef = Annotated[str, _among(lambda names: names.hosts, "hosts")]
-PoolName = Annotated[str, _among(lambda names: names.pools, "fleet")]
+HostRef = Annotated[str, _among(lambda names: names.hosts, "hosts"), _is("host")]
+PoolName = Annotated[str, _among(lambda names: names.pools, "fleet"), _is("pool")]
 """A pool: what gives answers."""
-LinkName = Annotated[str, _among(lambda names: names.links, "links")]
+LinkName = Annotated[str, _among(lambda names: names.links, "links"), _is("link")]
 """A link of the scenario."""
-VerifierName = Annotated[str, _among(lambda names: names.verifiers, "verifiers")]
+VerifierName = Annotated[str, _among(lambda names: names.verifiers, "verifiers"), _is("verifier")]
 """A verifier: what looks at answers."""
 
-DataFile = Annotated[str, AfterValidator(_data_file), _written]
+DataFile = Annotated[str, AfterValidator(_data_file), _written, _is("file")]
 """An existing file: absolute, beside the scenario, or under the folder that MULTILLM_DATA names."""
-MetricName = Annotated[str, AfterValidator(_metric)]
+MetricName = Annotated[str, AfterValidator(_metric), _is("metric")]
 TaskShares = Annotated[dict[str, Positive], Field(min_length=1)]

@@ -53,6 +53,7 @@ class ItemsSpec(Spec):
     table: QualityRef
     """A quality profile's name, or a file beside the scenario that describes one."""
     split: Literal["train", "test", "all"] = "test"
+    """Which of the table's items are asked; `test` are those that nothing was learned from."""
     draw: Literal["each-once", "with-replacement"] = "each-once"
     """each-once: permutations, so that means are the table's; with-replacement: uniform."""
     tasks: TaskShares | None = None
@@ -71,10 +72,13 @@ class SloSpec(Spec):
     """A limit that a metric must hold."""
 
     metric: MetricName
+    """What is limited."""
     percentile: Annotated[float, Field(gt=0, lt=100)] | None = None
     """Of a metric with one value a query (ttft_s, tpot_s, e2e_s, queue_s); the mean where it is not given."""
     max: float | None = None
+    """The most that it may be."""
     min: float | None = None
+    """The least that it may be."""
     gate: bool = False
     """A missed gate makes the command exit with 3."""
 
@@ -93,6 +97,7 @@ class ClassSpec(Spec):
     origin: PlaceName = "here"
     """The place where the class's users are."""
     arrivals: ArrivalsPart
+    """When queries come."""
     lengths: LengthsPart | None = None
     """Not needed where the arrivals bring lengths (traces, built-in workloads)."""
     items: ItemsSpec | None = None
@@ -108,6 +113,7 @@ class ClassSpec(Spec):
     abandon_s: Positive | None = None
     """A user who has seen no token by then leaves."""
     slo: tuple[SloSpec, ...] = ()
+    """Limits on metrics of this class alone."""
     show: Literal["after-accept", "at-once"] = "after-accept"
     """When tokens are shown: after the policy has accepted the answer, or as they come."""
     bytes_per_tok: Positive = 4.0
@@ -117,7 +123,9 @@ class ClassSpec(Spec):
     cached_prompt_frac: Share = 0.0
     """Share of the prompt's tokens that hosted APIs bill as cached (a long system prompt, say)."""
     sensitivity: str | None = None
+    """A label that rules of policies can ask for: private, say."""
     modality: str = "text"
+    """A label that rules of policies can ask for: image, say."""
     prefix: str | None = None
     """A name for what the class's prompts begin with, the same for all of them: a system prompt, say."""
     next_prompt: Literal["answer", "trace"] = "answer"
@@ -128,7 +136,9 @@ class ChangeSpec(Spec):
     """A factor from some time on, until the next change."""
 
     from_s: NonNegative
+    """When it begins, in the run's time."""
     factor: Positive
+    """What the value is multiplied by from then on."""
 
 
 class MeasuredEnergySpec(Spec):
@@ -148,7 +158,7 @@ class PoolSpec(Spec):
     hosted: HostedRef | None = None
     """A hosted API, which has infinite servers; or give a `device`, or a `host`."""
     model: PoolModel | None = None
-    """Of hosted pools: what quality tables call it, where that is not what the profile says."""
+    """What it runs. Of a hosted API: what quality tables call it, where that is not what the profile says."""
     device: DeviceRef | None = None
     """Makes a host of its own for each replica."""
     host: HostRef | None = None
@@ -156,9 +166,11 @@ class PoolSpec(Spec):
     engine: str | None = None
     """The inference engine on it (vllm, llama.cpp, ...); the device's own where it is not given."""
     place: PlaceName = "here"
+    """Where it stands."""
     tier: str | None = None
     """A label: device, edge, cloud."""
     replicas: Count = 1
+    """Engine instances, each with a copy of the model."""
     tensor_parallel: Count = 1
     """Devices over which each layer is split."""
     pipeline_parallel: Count = 1
@@ -170,8 +182,11 @@ class PoolSpec(Spec):
     steps: StepsPart | None = None
     """Step model; the roofline of the model on the device where it is not given."""
     dispatch: Dispatch = "least-tokens"
+    """Which replica a call goes to; `shared`: one queue for all, `own`: user i has replica i."""
     batching: Literal["continuous", "static"] = "continuous"
+    """Calls join a batch that runs, or only when it has ended."""
     max_seqs: Count = 64
+    """Sequences that a replica works on at once."""
     max_batched_tok: Count = 2048
     """Tokens of one pass: decodes first, then prompt chunks."""
     block_tok: Count = 16
@@ -236,8 +251,11 @@ class HostSpec(Spec):
     """A physical machine that several pools (or stations) share: its memory, and its idle watts, counted once."""
 
     device: DeviceRef
+    """What it computes on."""
     place: PlaceName = "here"
+    """Where it stands."""
     count: Count = 1
+    """How many such machines."""
     devices: Count = 1
     """Devices in one such machine."""
 
@@ -246,21 +264,33 @@ class LinkSpec(Spec):
     """What joins two places."""
 
     between: tuple[PlaceName, PlaceName]
+    """The two places; `up` is from the first to the second."""
     profile: LinkRef | None = None
+    """What kind of link it is."""
     rtt_ms: NonNegative | None = None
     """Overrides the profile's, as do the next ten."""
     rtt_sigma: NonNegative | None = None
+    """Of the natural logarithm: the round trip of a call is lognormal."""
     up_mbit_per_s: Positive | None = None
     """From the first place to the second."""
     up_sigma: NonNegative | None = None
+    """Of the natural logarithm: the rate that a transfer finds is lognormal."""
     down_mbit_per_s: Positive | None = None
+    """From the second place to the first."""
     down_sigma: NonNegative | None = None
+    """As `up_sigma`, of the way down."""
     outage_frac: Share | None = None
+    """Share of transfers that meet an outage."""
     outage_mean_s: NonNegative | None = None
+    """Mean time that an outage lasts for them."""
     promotion_s: NonNegative | None = None
+    """What it takes to wake the radio after silence."""
     radio_idle_s: NonNegative | None = None
+    """Silence after which the radio sleeps."""
     tail_s: NonNegative | None = None
+    """How long the radio stays awake after a transfer."""
     tail_w: NonNegative | None = None
+    """Watts of the radio while it is awake, above its sleep."""
     sharing: Literal["shared", "per_user"] = "shared"
     """One pipe for all, or one for each user (each query, in open loops)."""
     radios: Literal["one", "per_user"] | None = None
@@ -283,6 +313,7 @@ class StationSpec(Spec):
     time_s: NonNegative
     """Seconds of one decision or verification."""
     servers: Count = 1
+    """How many decisions or verifications at once."""
     active_w: NonNegative = 0.0
     """Watts above idle while a server works."""
     host: HostRef | None = None
@@ -358,6 +389,7 @@ class GridSpec(Spec):
     """The electricity and the building of a place."""
 
     region: RegionRef | None = None
+    """Whose carbon intensity and PUE hold at the place."""
     carbon_g_per_kwh: NonNegative | None = None
     """Overrides the region's."""
     carbon: tuple[ChangeSpec, ...] = ()
@@ -370,22 +402,34 @@ class ScenarioSpec(Spec):
     """A question about a fleet, whole."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+    """What the scenario is called; the result folder begins with it."""
     extends: str | None = None
     """Another scenario file whose maps this one's are merged into; `~` removes a key."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Of all chance: equal seeds give equal worlds."""
     run: RunSpec
+    """How much is simulated."""
     workload: Annotated[dict[Name, ClassSpec], Field(min_length=1)]
+    """Classes of queries by name, superposed."""
     fleet: Annotated[dict[Name, PoolSpec], Field(min_length=1)]
+    """Pools by name: who can be asked."""
     hosts: dict[Name, HostSpec] = Field(default_factory=dict)
+    """Machines by name that several pools share."""
     links: dict[Name, LinkSpec] = Field(default_factory=dict)
+    """Links between places by name; a pool at another place than the user needs one."""
     policy: PolicyPart
+    """What decides which pool is asked, and whether its answer is good enough."""
     router: RouterSpec | None = None
     """What the policy's technique takes as published where it is not given, if that is known; `time_s: 0`: nothing."""
     feedback: FeedbackSpec = FeedbackSpec()
+    """What policies that learn hear of their answers."""
     verifiers: dict[Name, VerifierSpec] = Field(default_factory=dict)
     """What `verify` calls may name: stations, or models of the fleet."""
     telemetry: TelemetrySpec = TelemetrySpec()
+    """How fresh is what policies see of pools."""
     grid: dict[PlaceName, GridSpec] = Field(default_factory=dict)
+    """Electricity and buildings, by place."""
     slo: tuple[SloSpec, ...] = ()
+    """Limits on metrics of all classes together."""
     sweep: SweepSpec | None = None
     """What `multillm sweep` varies; a run takes the values above."""

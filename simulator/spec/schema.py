@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import itertools
 import json
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
+from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
 
 from simulator.spec.base import Spec
-from simulator.spec.parts import TABLES, arguments, imported, named
+from simulator.spec.parts import TABLES, arguments, imported, named, written_defaults
 from simulator.spec.scenario import ScenarioSpec
 
 SCHEMA_FILE = Path(__file__).with_name("scenario.schema.json")
@@ -22,22 +24,42 @@ SCHEMA_FILE = Path(__file__).with_name("scenario.schema.json")
 
 def schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12). Parts whose class is not there are left open."""
-    whole = ScenarioSpec.model_json_schema()
+    whole = described(ScenarioSpec)
     definitions = whole["$defs"]
-    _describe(whole, ScenarioSpec)
-    for spec in _specs(Spec):
-        if spec.__name__ in definitions:
-            _describe(definitions[spec.__name__], spec)
     for kind, table in TABLES.items():
         definitions[kind] = _table_schema(kind, table, definitions)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "multillm scenario"}
-    tidied: dict[str, Any] = _tidied(whole)
-    return head | tidied
+    return head | whole
 
 
 def schema_text() -> str:
     """The schema as its file has it."""
     return json.dumps(schema(), indent=1, sort_keys=True) + "\n"
+
+
+def described(cls: type[BaseModel], said: type | None = None) -> dict[str, Any]:
+    """The JSON Schema of a model, with the texts under its fields (or those of `said`) and of what they hold."""
+    said = said or cls
+    whole: dict[str, Any] = _tidied(cls.model_json_schema())
+    _describe(whole, said)
+    for name, held in _held(said).items():
+        if name in whole.get("$defs", {}):
+            _describe(whole["$defs"][name], held)
+    return whole
+
+
+def _held(cls: type) -> dict[str, type]:
+    """Classes with fields that the fields of `cls` hold, by name, and what those hold."""
+    found: dict[str, type] = {}
+    waiting: list[Any] = [cls]
+    while waiting:
+        hint = waiting.pop()
+        waiting += get_args(hint)
+        has_fields = isinstance(hint, type) and (dataclasses.is_dataclass(hint) or issubclass(hint, Spec))
+        if has_fields and found.get(hint.__name__) is not hint:
+            found[hint.__name__] = hint
+            waiting += get_type_hints(hint, include_extras=True).values()
+    return found
 
 
 def _tidied(node: Any) -> Any:
@@ -49,10 +71,6 @@ def _tidied(node: Any) -> Any:
     kept = {key: _tidied(value) for key, value in node.items() if key != "title" or not isinstance(value, str)}
     kind = kept.pop("x-part", None)
     return kept if kind is None else {"$ref": f"#/$defs/{kind}"} | kept
-
-
-def _specs(cls: type[Spec]) -> list[type[Spec]]:
-    return [spec for below in cls.__subclasses__() for spec in (below, *_specs(below))]
 
 
 def _describe(node: dict[str, Any], cls: type) -> None:
@@ -81,13 +99,17 @@ def _part_schema(use: str, where: str, definitions: dict[str, Any]) -> dict[str,
     name = {"const": use}
     try:
         cls = imported(where)
-        args = arguments(cls).model_json_schema()
+        args = described(arguments(cls), cls)
     except PydanticCustomError:
         return {"type": "object", "properties": {"use": name}, "required": ["use"]}
-    _describe(args, cls)
     definitions.update(args.get("$defs", {}))
     filled = named(use)
-    properties = {key: value for key, value in args.get("properties", {}).items() if key not in filled}
+    defaults = written_defaults(cls)
+    properties = {
+        key: value | ({"default": defaults[key]} if key in defaults else {})
+        for key, value in args.get("properties", {}).items()
+        if key not in filled
+    }
     required = [key for key in args.get("required", []) if key not in filled]
     return {
         "type": "object",

@@ -16,7 +16,9 @@ class RangeSpec(Spec):
     """From where to where a sampled key goes."""
 
     low: Annotated[float, Field(allow_inf_nan=False)]
+    """The least value."""
     high: Annotated[float, Field(allow_inf_nan=False)]
+    """The largest value."""
     scale: Literal["linear", "log"] = "linear"
     """log: as many points between 1 and 10 as between 10 and 100."""
     whole: bool = False
@@ -39,8 +41,11 @@ class SampleSpec(Spec):
     use: Literal["sobol", "lhs"] = "sobol"
     """sobol: a low-discrepancy sequence, any count (powers of two are best); lhs: a Latin hypercube."""
     points: Count
+    """How many."""
     over: Annotated[dict[Key, RangeSpec], Field(min_length=1)]
+    """Ranges by key."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Of the draw of points."""
 
 
 class SweepSpec(Spec):
@@ -56,6 +61,7 @@ class SweepSpec(Spec):
     list: tuple[Annotated[dict[Key, Any], Field(min_length=1)], ...] = ()
     """Points one by one."""
     sample: SampleSpec | None = None
+    """Points spread over ranges."""
 
     @model_validator(mode="after")
     def _whole(self) -> SweepSpec:

@@ -39,8 +39,29 @@ UNITS: dict[str, tuple[str, float]] = {
     "_km": ("_m", 1e3),
 }
 
+# Words of keys that are units -> how people write them.
+WRITTEN: dict[str, str] = {
+    "s": "s", "ms": "ms", "us": "us", "h": "h", "min": "min", "years": "years", "j": "J", "wh": "Wh", "nj": "nJ",
+    "kwh": "kWh", "w": "W", "gb": "GB", "mb": "MB", "bytes": "bytes", "mbit": "Mbit", "bit": "bit", "tok": "tok",
+    "mtok": "million tok", "tflop": "TFLOP", "top": "TOP", "flop": "FLOP", "usd": "USD", "g": "g", "kg": "kg",
+    "billion": "billion", "frac": "share", "km": "km", "query": "query", "call": "call", "correct": "right answer",
+}  # fmt: skip
+_BELOW_ONLY = {"min", "query", "call", "correct"}  # on their own they are other things
+
 
 _LONGEST_FIRST = sorted(UNITS, key=len, reverse=True)
+
+
+def unit_of(key: str) -> str:
+    """The unit that a key says, as people write it: "rtt_ms" -> "ms", "price_usd_per_mtok" -> "USD/million tok"."""
+    words = [word for word in key.split("_") if word != "output"]  # energy_j_per_output_tok: of output tokens
+    below = WRITTEN.get(words[-1])
+    if below is None:
+        return ""
+    if words[-2:-1] != ["per"]:
+        return "" if words[-1] in _BELOW_ONLY else below
+    above = WRITTEN.get(words[-3], "1") if len(words) > 2 else "1"
+    return f"{above}/{below}"
 
 
 def to_base(key: str, value: float) -> tuple[str, float]:

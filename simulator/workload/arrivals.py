@@ -18,6 +18,7 @@ class Poisson:
     """Independent arrivals at a constant rate: exponential gaps."""
 
     rate_per_s: Positive
+    """Mean rate."""
 
     def draw(self, demand: Demand, streams: Streams) -> Traffic:
         """Rows in order of time."""
@@ -34,7 +35,9 @@ class Gamma:
     """
 
     rate_per_s: Positive
+    """Mean rate."""
     cv: Positive
+    """Coefficient of variation of the gaps; 1 is Poisson."""
 
     def draw(self, demand: Demand, streams: Streams) -> Traffic:
         """Rows in order of time."""
@@ -46,6 +49,7 @@ class Constant:
     """Arrivals at equal gaps, the first at 0."""
 
     rate_per_s: Positive
+    """Queries a second."""
 
     def draw(self, demand: Demand, streams: Streams) -> Traffic:
         """Rows in order of time."""
@@ -61,9 +65,11 @@ class Rates:
     """
 
     window_s: Positive
+    """Length of a window."""
     rate_per_s: Annotated[tuple[NonNegative, ...], Field(min_length=1)]
     """Of each window."""
     cv: Positive = 1.0
+    """Coefficient of variation of the gaps; 1 is Poisson."""
     repeat: bool = True
     """Begin again after the last window; else the arrivals end there."""
 
@@ -94,11 +100,17 @@ class OnOff:
     """
 
     idle_median_s: Positive
+    """Between bursts."""
     idle_sigma: NonNegative
+    """Of the natural logarithm."""
     burst_median_calls: Positive
+    """Calls of a burst."""
     burst_sigma: NonNegative
+    """Of the natural logarithm."""
     gap_median_s: Positive
+    """Of the mean gap between calls of a burst."""
     gap_sigma: NonNegative = 0.0
+    """Of the natural logarithm."""
     gap_shape: Positive = 1.0
     """Of the gamma distribution: 1 / cv^2."""
     gap_max_s: Positive | None = None
@@ -139,6 +151,7 @@ class AllAtOnce:
     """All queries at time 0: offline batches."""
 
     queries: Count
+    """How many."""
 
     def draw(self, demand: Demand, streams: Streams) -> Traffic:
         """Rows at 0; no more than `queries`."""

@@ -24,9 +24,11 @@ class Users:
     """
 
     users: Count
+    """How many."""
     think_s: NonNegative
     """Mean seconds between an answer and the next query."""
     think: Literal["exponential", "fixed"] = "exponential"
+    """How times to think are distributed."""
     ramp_s: NonNegative = 0.0
     """The users begin one after the other, evenly over these seconds."""
     min_answer_s: Positive = 0.1
@@ -72,7 +74,9 @@ class Spread(Spec):
     """A lognormal duration; fixed where `sigma` (of the natural logarithm) is 0."""
 
     median_s: NonNegative
+    """Half are shorter."""
     sigma: NonNegative = 0.0
+    """Of the natural logarithm."""
 
     def of(self, normals: Floats) -> Floats:
         """Seconds of standard normal numbers."""
@@ -89,13 +93,17 @@ class Sessions:
     rate_per_s: Positive
     """Of sessions (Poisson), not of queries."""
     turns_mean: Annotated[float, Field(ge=1)]
+    """Mean queries of a session."""
     wait: Spread
     """Between an answer and the next query."""
     turns: Literal["geometric", "fixed"] = "geometric"
+    """How the number of queries is distributed."""
     first_prompt: Tokens | None = None
+    """Tokens of a session's first prompt."""
     new_prompt: Tokens | None = None
     """What each later query adds."""
     output: Tokens | None = None
+    """Tokens of answers."""
 
     def __post_init__(self) -> None:
         given = [part is not None for part in (self.first_prompt, self.new_prompt, self.output)]

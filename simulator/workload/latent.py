@@ -21,6 +21,7 @@ class LatentProfile(Profile):
     """One ability a model and one difficulty an item: P(right) = logistic(spread * (ability - difficulty))."""
 
     kind: Literal["latent"]
+    """Outcomes drawn of mean accuracies."""
     models: Annotated[dict[str, Accuracy], Field(min_length=1)]
     """Mean accuracy of each model; its ability follows from it."""
     items: Count = 2000
@@ -30,6 +31,7 @@ class LatentProfile(Profile):
     noise: NonNegative = 1.0
     """Standard deviation of the confidence around the logit of P(right): larger makes confidence say less."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Of the draws."""
 
 
 def draw_latent(profile: LatentProfile) -> tuple[QualityTable, list[str]]:

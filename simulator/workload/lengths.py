@@ -21,7 +21,9 @@ class Tokens(Spec):
     """A lognormal number of tokens; fixed where `sigma` (of the natural logarithm) is 0."""
 
     median_tok: Positive
+    """Half are shorter."""
     sigma: NonNegative = 0.0
+    """Of the natural logarithm."""
     max_tok: Count | None = None
     """More are cut to this."""
 
@@ -35,7 +37,9 @@ class Fixed:
     """Always the same lengths."""
 
     prompt_tok: Count
+    """Of every prompt."""
     output_tok: Count
+    """Of every answer."""
 
     def draw(self, n: int, streams: Streams) -> tuple[Ints, Ints]:
         """Prompt and output tokens, each (n,)."""
@@ -47,7 +51,9 @@ class LogNormal:
     """Lognormal prompts and, independent of them, answers. Quantile tables fit measured lengths better."""
 
     prompt: Tokens
+    """Tokens of prompts."""
     output: Tokens
+    """Tokens of answers."""
 
     def draw(self, n: int, streams: Streams) -> tuple[Ints, Ints]:
         """Prompt and output tokens, each (n,)."""
@@ -60,8 +66,11 @@ class Quantiles:
     """Lengths as measured: the value at each percentile, linear between, joined by a Gaussian copula."""
 
     percentiles: Percentiles
+    """Rising, from 0 to 100."""
     prompt_tok: tuple[NonNegative, ...]
+    """Of prompts, at each percentile."""
     output_tok: tuple[NonNegative, ...]
+    """Of answers, at each percentile."""
     copula_rho: Correlation = 0.0
     """Correlation of the normal numbers behind prompt and answer."""
 

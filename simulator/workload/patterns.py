@@ -34,6 +34,7 @@ class PatternsProfile(Profile):
     """Counts of outcome patterns and quantiles given the pattern: what may be shipped of a table that may not."""
 
     kind: Literal["patterns"]
+    """Counts of joint outcomes."""
     models: Annotated[tuple[str, ...], Field(min_length=1)]
     """In the order of the pattern's characters."""
     counts: str

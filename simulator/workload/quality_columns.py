@@ -25,6 +25,7 @@ class ItemColumns(Spec):
     item: Names
     """What names an item; several columns are joined by '/'."""
     task: Names | None = None
+    """The item's task; several columns are joined by '/'."""
     split: str | None = None
     """Values `train` and `test`; without it the table is split by hash of the prompt."""
     split_by: Names | None = None
@@ -50,10 +51,15 @@ class ItemColumns(Spec):
     lower_is_surer: tuple[str, ...] = ()
     """Signals, or `confidence`, that fall the surer a model is (entropies, say): read with their sign changed."""
     output_tok: PerModel | None = None
+    """Tokens of the answer."""
     prompt_tok: PerModel | None = None
+    """Tokens of the prompt."""
     latency_s: PerModel | None = None
+    """Seconds of the call as recorded: for pools with `latency: recorded`."""
     latency_ms: PerModel | None = None
+    """The same in milliseconds."""
     cost_usd: PerModel | None = None
+    """Dollars of the call as recorded: for pools with `price: recorded`."""
     energy_j_per_tok: PerModel | None = None
     """Per generated token."""
     group: PerModel | None = None
@@ -97,16 +103,20 @@ class TextsFile(Spec):
     item: Names
     """What names an item, as in the table."""
     prompt: str
+    """Column of the text."""
 
 
 class ItemsProfile(Profile):
     """A table of measured outcomes, one for each item and model."""
 
     kind: Literal["items"]
+    """A table of items."""
     file: str
     """CSV, plain or gzip: beside this file, or under the folder that MULTILLM_DATA names."""
     format: Literal["long", "wide"]
+    """long: a row for each item and model; wide: a row for each item."""
     columns: ItemColumns
+    """Which column says what."""
     texts: TextsFile | None = None
     """Where the prompts lie in a file of their own."""
     score_range: tuple[float, float] = (0.0, 1.0)

@@ -25,6 +25,7 @@ class RunsProfile(Profile):
     """
 
     kind: Literal["runs"]
+    """Several answers of each run."""
     file: str
     """JSON lines, plain or gzip: beside this file, or under the folder that MULTILLM_DATA names."""
     models: Annotated[dict[str, str], Field(min_length=1)]
@@ -32,6 +33,7 @@ class RunsProfile(Profile):
     chars_per_tok: Positive = 4.0
     """Characters of a token: makes output lengths of `chars`."""
     split: HashSplit = HashSplit()
+    """How items are parted into train and test."""
 
 
 class _Run(BaseModel):

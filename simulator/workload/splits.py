@@ -19,6 +19,7 @@ class HashSplit(Spec):
     train_frac: Share = 0.5
     """Share of each task's distinct prompts that goes to train; the rest is test."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Of the hash."""
 
 
 def normalised(prompt: str) -> str:

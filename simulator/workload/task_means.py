@@ -21,6 +21,7 @@ class MeanAnswer(Spec):
     right: Share
     """Share of right answers."""
     output_tok: Count
+    """Tokens of an answer."""
     energy_j: NonNegative | None = None
     """Joules of an answer; unknown where it is not given."""
 
@@ -29,19 +30,24 @@ class TaskOfMeans(Spec):
     """A task, and how each model does at it."""
 
     prompt_tok: Count
+    """Tokens of a prompt."""
     models: Annotated[dict[str, MeanAnswer], Field(min_length=1)]
+    """Means of each model at it."""
 
 
 class TaskMeansProfile(Profile):
     """As many right answers of each model at each task as said, on items whose difficulty all models share."""
 
     kind: Literal["task-means"]
+    """Outcomes drawn of means by task."""
     tasks: Annotated[dict[str, TaskOfMeans], Field(min_length=1)]
+    """Tasks by name."""
     items: Count = 500
     """Of each task, in each split."""
     spread: Positive = 2.0
     """How much items differ in difficulty, which all models share: larger makes models right and wrong together."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Of the draws."""
 
 
 def draw_task_means(profile: TaskMeansProfile) -> tuple[QualityTable, list[str]]:

@@ -83,7 +83,9 @@ class Trace:
     """
 
     file: DataFile
+    """Plain or gzipped."""
     format: Format
+    """Whose columns the file has; `csv`: those that `columns` names."""
     columns: dict[Column, str] | None = None
     """The file's names of our columns where they are not the format's: for `csv` all, with times in seconds."""
     speed: Positive = 1.0
@@ -120,7 +122,9 @@ class TraceLengths:
     """Lengths of a recorded workload, without its times: a row's prompt and answer stay together."""
 
     file: DataFile
+    """Plain or gzipped."""
     format: Format = "lengths"
+    """Whose columns the file has; `csv`: those that `columns` names."""
     columns: dict[Column, str] | None = None
     """The file's names of our columns where they are not the format's: for `csv` all."""
     order: Literal["shuffled", "recorded"] = "shuffled"

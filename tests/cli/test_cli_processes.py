@@ -86,6 +86,16 @@ def test_validate_imports_no_data_frames_no_plots_no_statistics(tmp_path: Path) 
     assert set(heavy_modules("validate", "--build", "tiny.yaml", folder=tmp_path)) <= {"numpy", "yaml", "simpy"}
 
 
+def test_a_policy_in_a_file_where_we_are_is_found_and_hides_no_module(tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY.replace("{use: always, pool: one}", "slow:Slow"))
+    (tmp_path / "slow.py").write_text(SLOW_POLICY)
+    (tmp_path / "yaml.py").write_text("raise ImportError('not the one that is meant')")
+    args = ("-P", "-m", "simulator", "validate", "tiny.yaml")  # -P: as `multillm` is started
+    with process(*args, folder=tmp_path) as child:
+        assert child.communicate(timeout=SECONDS) == ("tiny.yaml: ok\n", "")
+        assert child.returncode == 0
+
+
 def struck(child: subprocess.Popen[str], blow: signal.Signals, folder: Path) -> tuple[int, str]:
     """Exit code and standard error of a process that gets a signal once it has begun."""
     end = time.monotonic() + SECONDS

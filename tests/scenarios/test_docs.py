@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from simulator.cli.app import command
+from simulator.spec.fields import anchor
 from simulator.spec.library import shipped
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +23,7 @@ WHERE = re.compile(r"(result|sweep|report): ")  # the last lines of a command, w
 
 
 class Block(NamedTuple):
-    """A fenced block with its mark: `run`, `file: PATH`, or `printed by: COMMAND`."""
+    """A fenced block with its mark: `run`, `prints`, `file: PATH`, or `printed by: COMMAND`."""
 
     mark: str
     language: str
@@ -43,24 +45,48 @@ def do(block: Block) -> None:
     elif block.mark == "run" and block.language == "sh":
         for line in block.text.replace("\\\n", " ").splitlines():
             words = shlex.split(line)
-            while "=" in words[0]:  # PYTHONPATH=., which the test's own path stands for
-                words = words[1:]
             assert words[0] == "multillm", line
             assert command(words[1:]) == 0, line
     else:
         assert block.mark.startswith("printed by: "), block.mark
 
 
+def assert_printed(shown: str, printed: str) -> None:
+    """What is shown was printed, line by line; `...` stands for lines left out."""
+    lines = [line.rstrip() for line in printed.splitlines()]
+    for number, piece in enumerate(re.split(r"^\.\.\.\n", shown, flags=re.MULTILINE)):
+        wanted = piece.splitlines()
+        starts = [0] if number == 0 else range(len(lines) - len(wanted) + 1)
+        start = next((start for start in starts if lines[start : start + len(wanted)] == wanted), None)
+        assert start is not None, f"paste what was printed:\n{printed}"
+        lines = lines[start + len(wanted) :]
+
+
 @pytest.mark.parametrize(
-    "name", ["README.md", "docs/answers.md", "docs/extending.md", "docs/sweeps.md", "scenarios/traces/README.md"]
+    "name",
+    [
+        "README.md",
+        "docs/answers.md",
+        "docs/extending.md",
+        "docs/sweeps.md",
+        "docs/tutorial.md",
+        "scenarios/traces/README.md",
+    ],
 )
-def test_a_document_does_what_it_says(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_document_does_what_it_says(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    get_reusable_executor().shutdown()  # workers of an earlier sweep would not look into this folder
     found = blocks(ROOT / name)
     assert found
     for block in found:
-        do(block)
+        if block.mark == "prints":
+            assert_printed(block.text, capsys.readouterr().out)
+        else:
+            capsys.readouterr()
+            do(block)
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/sweeps.md"])
@@ -84,9 +110,17 @@ def test_the_shipped_trace_is_what_its_recipe_makes(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize(
     "file",
-    ["README.md", "docs/answers.md", "docs/model.md", "docs/extending.md", "docs/sweeps.md", "scenarios/README.md"],
+    sorted(
+        str(path.relative_to(ROOT))
+        for pattern in ("*.md", "docs/*.md", "scenarios/*.md")
+        for path in ROOT.glob(pattern)
+    ),
 )
 def test_links_between_documents_lead_somewhere(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
-        assert (ROOT / file).parent.joinpath(target).exists(), target
+    for target, place in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", text):
+        other = (ROOT / file).parent.joinpath(target) if target else ROOT / file
+        assert other.exists(), target
+        if place:
+            headings = re.findall(r"^#+ (.+)$", other.read_text(encoding="utf-8"), re.MULTILINE)
+            assert place in [anchor(heading) for heading in headings], (target, place)
