@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.report.figure import Choice, Figure, Pools, absent, rounded, shown
 from analysis.report.run.tables import title
 from analysis.report.sweep import area
-from analysis.report.sweep.lines import axis, bars, interval, named, of_policy, scaled
+from analysis.report.sweep.lines import NOTHING, axis, bars, interval, legend_px, listed, named, of_policy, scaled
 from analysis.report.sweep.swept import Swept
 from analysis.report.sweep.truth import Floats
 from analysis.report.sweep.world import SAME, End, World, worlds
@@ -22,18 +22,17 @@ METRICS = (
     *("ttft_s.mean", "ttft_s.p95", "e2e_s.mean", "e2e_s.p95"),
 )
 READING = (
-    "Each dot is a point of the sweep: the share of its finished queries that {strong} answers (in a cascade of two, "
-    "the share escalated), and what that comes to; bars are 95 % intervals. "
+    "Each dot is a point of the sweep: the share of finished queries that {strong} answers (in a cascade of two, the "
+    "share escalated), and what that comes to, with 95 % intervals. "
 )
-HULL = (
-    "The hull is the best that coins between points reach. These lines are of accuracy only: joules and seconds depend "
-    "on the load, so a coin does not mix them. AUDC is the mean accuracy along a curve, APGR the mean share of the gap "
-    "between both pools that it closes (a coin: 0.5)"
-)
+T = TypeVar("T", int, float)
+AREAS = "AUDC is the mean accuracy along a curve, APGR the mean share of the gap that it closes (a coin: 0.5)"
 
 
 def deferral(swept: Swept) -> Figure:
     """Accuracy, and what it takes, over the share that the strong pool answers; with chord, hull, oracle and area."""
+    if swept.rows.empty:
+        return absent(NAME, TITLE, NOTHING)
     if "accuracy" not in swept.metrics:
         return absent(NAME, TITLE, "no point has an accuracy, since no query has an item.")
     there, more = worlds(swept)
@@ -43,23 +42,26 @@ def deferral(swept: Swept) -> Figure:
     metrics = [key for key in METRICS if key in swept.metrics]
     versions = {}
     for key in metrics:
-        traces = [_dots(swept, part, key, name, colours) for world in there for name, part in world.lines()]
-        traces += _held_against(there) if key == "accuracy" else []
+        traces = _held_against(there[0]) if key == "accuracy" else []
+        traces += [_dots(swept, world, part, key, name, colours) for world in there for name, part in world.lines()]
         versions[key] = tuple(traces), {"yaxis": {"title": {"text": axis(swept, key)}}}
     choice = Choice("metric", "over the share", {key: title(key) for key in metrics}, "accuracy")
     strong = there[0].strong
     reading = READING.format(strong=strong) + _said(there)
+    reading += f" Chord, hull and oracle are those of {there[0].name}." if len(there) > 1 else ""
     reading += f" {more} more combinations of the other keys are not drawn." if more else ""
     share = {"title": {"text": f"answered by {shown(strong)} [%]"}, "range": [-3, 103]}
-    layout = {"xaxis": share, "hovermode": "closest"}
+    layout = {"xaxis": share, "hovermode": "closest", "height": 420 + legend_px(len(colours.names))}
     return Figure(NAME, TITLE, reading, _data(there, metrics), (), layout, choices=(choice,), versions=versions)
 
 
-def _dots(swept: Swept, part: pd.DataFrame, key: str, name: str, colours: Pools) -> dict[str, Any]:
-    """Points of one policy in one world; joined where a single number of the policy varies."""
+def _dots(swept: Swept, world: World, part: pd.DataFrame, key: str, name: str, colours: Pools) -> dict[str, Any]:
+    """Points of one policy in one world; joined where a single key of the policy varies, and nothing else."""
+    label = name if world.known is None else f"{name}: {_areas(world, part)}"
     part = part[part[key].notna()]
     unit, scale = scaled(swept, key)
-    is_line = sum(part[each].astype(str).nunique() > 1 for each in of_policy(swept)) <= 1
+    varying = sum(part[each].astype(str).nunique() > 1 for each in of_policy(swept))
+    is_line = world.known is not None and varying <= 1
     ends = zip(part["point"], part[f"{key}.ci_low"], part[f"{key}.ci_high"], strict=True)
     return {
         **{"type": "scatter", "mode": "lines+markers" if is_line else "markers", "name": shown(name)},
@@ -71,7 +73,7 @@ def _dots(swept: Swept, part: pd.DataFrame, key: str, name: str, colours: Pools)
             shown(named(swept.index.points[number].values, swept.varied)) + interval(low, high, scale)
             for number, low, high in ends
         ],
-        "hovertemplate": f"%{{x:.1f}} %: %{{y:.4g}} {unit}<br>%{{text}}<extra>%{{fullData.name}}</extra>",
+        "hovertemplate": f"%{{x:.1f}} %: %{{y:.4g}} {unit}<br>%{{text}}<extra>{shown(label)}</extra>",
     }
 
 
@@ -85,54 +87,52 @@ def _straight(world: World) -> Iterator[tuple[str, dict[str, Any], Floats, Float
         yield "oracle", {"color": "ink", "width": 1.5}, *world.oracle
 
 
-def _held_against(there: Sequence[World]) -> list[dict[str, Any]]:
-    """Chord, hull and oracle of each world; those of the second world and on once asked for in the legend."""
-    traces: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for number, world in enumerate(there):
-        for name, look, share, quality in _straight(world):
-            x, y = rounded(100 * share), rounded(100 * quality)
-            trace = {
-                **{"type": "scatter", "mode": "lines", "x": x, "y": y, "line": look},
-                "name": shown(world.called(name) if number else name),
-                "visible": "legendonly" if number else True,
-                "hovertemplate": f"{name}: %{{x:.1f}} %, %{{y:.1f}} % right<extra></extra>",
-            }
-            traces.setdefault((name, *x, *y), trace)
-    return list(traces.values())
+def _held_against(world: World) -> list[dict[str, Any]]:
+    """Chord, hull and oracle as they are drawn."""
+    return [
+        {
+            **{"type": "scatter", "mode": "lines", "name": name, "line": look},
+            **{"x": rounded(100 * share), "y": rounded(100 * quality)},
+            "hovertemplate": f"{name}: %{{x:.1f}} %, %{{y:.1f}} % right<extra></extra>",
+        }
+        for name, look, share, quality in _straight(world)
+    ]
 
 
 def _said(there: Sequence[World]) -> str:
-    """What the lines rest on, and the areas."""
-    rests = dict.fromkeys(_rests_on(world) for world in there)
-    areas = [f"{name}: {_areas(world, points)}" for world in there for name, points in world.lines()]
-    return f"{' '.join(rests)} {HULL}. {'; '.join(areas)}."
-
-
-def _rests_on(world: World) -> str:
-    """What a world's chord and oracle rest on."""
-    weak, strong = world.ends
-    both = 0.0 if world.known is None else world.known.known(world.weak, world.strong)
-    if world.oracle is not None and world.known is not None:
-        n = "all" if both == 1 else _percent(both)
-        return (
-            f"The random chord is a coin between everything to {world.weak} ({_percent(weak.accuracy)} right) and to "
-            f"{world.strong} ({_percent(strong.accuracy)}); the oracle sends to {world.strong} first what "
-            f"{world.strong} alone gets right. Both rest on the answers themselves: over the points with the smallest "
-            f"and the largest share, both pools answered {n} of the queries measured ({world.known.items:,} items)."
-        )
-    why = (
-        "the points differ in more than the policy"
-        if world.known is None
-        else f"not every item was asked at both pools, only those of {_percent(both)} of the queries"
+    """What the lines are held against, what that rests on, and the areas."""
+    first = there[0]
+    ends = " and ".join(
+        _end([world.ends[side] for world in there], (first.weak, first.strong)[side]) for side in (0, 1)
     )
-    pools = zip(world.ends, (world.weak, world.strong), strict=True)
-    ends = " and ".join(_end(end, pool) for end, pool in pools)
-    return f"The random chord is a coin between {ends}. No oracle: {why}."
+    lines = f"The random chord is a coin between {ends}, the hull what coins between points reach"
+    areas = listed([f"{name}: {_areas(world, points)}" for world in there for name, points in world.lines()])
+    if any(world.known is None for world in there):
+        return f"{lines}: of accuracy only. No oracle and no area: the points differ in more than the policy."
+    both = min(world.known.known(world.weak, world.strong) for world in there if world.known is not None)
+    n = "all" if both == 1 else _percent(both)
+    if any(world.oracle is None for world in there):
+        why = f"not every item was asked at both pools, only those of {n} of the queries"
+        return f"{lines}: both of accuracy only. No oracle: {why}. {AREAS}.{areas}"
+    items = " to ".join(f"{n:,}" for n in _ends([world.known.items for world in there if world.known is not None]))
+    return (
+        f"{lines}, the oracle asks {first.strong} first what only {first.strong} gets right: all three of accuracy "
+        f"only. Chord and oracle rest on the answers of both pools to {n} of the queries measured ({items} items). "
+        f"{AREAS}.{areas}"
+    )
 
 
-def _end(end: End, pool: str) -> str:
-    what = f"everything to {pool}" if end.is_pool else f"the point with a share of {_percent(end.share)}"
-    return f"{what} ({_percent(end.accuracy)} right)"
+def _end(ends: Sequence[End], pool: str) -> str:
+    """One end of the chords of all worlds."""
+    right = " to ".join(f"{100 * accuracy:.3g}" for accuracy in _ends([end.accuracy for end in ends]))
+    share = " to ".join(f"{100 * share:.3g}" for share in _ends([end.share for end in ends]))
+    what = f"everything to {pool}" if all(end.is_pool for end in ends) else f"the points with a share of {share} %"
+    return f"{what} ({right} % right)"
+
+
+def _ends(values: Sequence[T]) -> list[T]:
+    """The least and the greatest, once where they are the same."""
+    return sorted({min(values), max(values)})
 
 
 def _areas(world: World, points: pd.DataFrame) -> str:

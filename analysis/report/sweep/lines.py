@@ -12,7 +12,9 @@ from analysis.report.run.tables import title
 from analysis.report.sweep.swept import Swept
 
 MOST = 7  # lines of one figure: as many as there are colours
+FEW = 3  # lines of which each is said something in the text
 NOT_SET = "as in the file"
+NOTHING = "no point has a result."
 
 
 def said(value: Any) -> str:
@@ -25,8 +27,18 @@ def said(value: Any) -> str:
 
 
 def named(values: Mapping[str, Any], keys: Sequence[str]) -> str:
-    """What a point has at these keys: `fleet.edge.replicas 4, seed 7`; empty for no keys."""
-    return ", ".join(f"{key} {said(values[key]) if key in values else NOT_SET}" for key in keys)
+    """What a point has at these keys: `edge.replicas 4, seed 7`; empty for no keys."""
+    return ", ".join(f"{short(key)} {said(values[key]) if key in values else NOT_SET}" for key in keys)
+
+
+def short(key: str) -> str:
+    """The last two parts of a dotted key, which say what it is: `edge.replicas`."""
+    return ".".join(key.split(".")[-2:])
+
+
+def listed(told: Sequence[str]) -> str:
+    """What is said of each line, where they are few; the labels of the lines say it too."""
+    return f" {'; '.join(told)}." if len(told) <= FEW else " The labels of the lines say their own."
 
 
 def split(swept: Swept, keys: Sequence[str], rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -65,3 +77,8 @@ def axis(swept: Swept, metric: str) -> str:
     """What the axis of a metric is called."""
     unit, _ = scaled(swept, metric)
     return f"{title(metric)} [{unit}]" if unit else title(metric)
+
+
+def legend_px(lines: int) -> int:
+    """Height that the legend of so many lines takes, beyond one line's."""
+    return 11 * (lines - 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from analysis.report.figure import Figure
 from analysis.report.page import Report
 from analysis.report.sweep.deferral import deferral
+from analysis.report.sweep.heat import heat
 from analysis.report.sweep.load import load
 from analysis.report.sweep.swept import Swept
 
@@ -15,4 +16,4 @@ def sweep_report(swept: Swept) -> Report:
 
 
 def _figures(swept: Swept) -> tuple[Figure, ...]:
-    return (deferral(swept), load(swept))
+    return (deferral(swept), load(swept), heat(swept))
