@@ -65,8 +65,8 @@ def pair(shares: pd.DataFrame, known: Truth) -> tuple[str, str] | None:
     """The weak and the strong pool between which points choose; None where none is asked more in some than in others.
 
     `shares` has a row a point and a column a pool. Strong is the most accurate pool whose share varies, by the queries
-    on which all of these are known (else by the answers that each gave); weak is who answers most where it answers
-    least.
+    on which all of these are known (else by the answers that each gave; of equals the last in the fleet); weak is who
+    answers most where it answers least.
     """
     varying = [pool for pool in shares if shares[pool].max() - shares[pool].min() > VARIES and pool in known.scores]
     if not varying:
@@ -76,7 +76,7 @@ def pair(shares: pd.DataFrame, known: Truth) -> tuple[str, str] | None:
     right = (common if len(common) else scores).mean().dropna()
     if right.empty:
         return None
-    strong = str(right.idxmax())
+    strong = str(right.iloc[::-1].idxmax())
     least = shares.iloc[int(shares[strong].to_numpy().argmin())].drop(strong)
     return (str(least.idxmax()), strong) if len(least) else None
 
