@@ -87,10 +87,15 @@ def _column(swept: Swept, name: str) -> pd.Series:
     return swept.rows[name].astype(float)
 
 
+def _statistic(percentile: float | None) -> str:
+    """The end of a metric's key that a limit is on."""
+    return ".mean" if percentile is None else f".p{percentile:g}"
+
+
 def _first(swept: Swept) -> str:
     """The metric that a limit is on, if any; else a usual one."""
     limits = [
-        held.metric if held.metric in swept.metrics else f"{held.metric}.p{held.percentile or 0:g}"
+        held.metric + ("" if held.metric in swept.metrics else _statistic(held.percentile))
         for result in swept.results.values()
         for held in result.summary.slos
     ]

@@ -24,7 +24,8 @@ READING = (
 KNEES = (
     " The knee, twice: an upright at the highest rate up to which every limit is held; a diamond where goodput stops "
     "following, that is, grows by less than half of what the load grows by until the next point. Where a queue grows "
-    "without end, all this depends on how long a run is."
+    "without end, all this depends on how long a run is; short runs also bend early, since time until the last answer "
+    "counts."
 )
 MIXED = "points that differ in more than the load"
 
