@@ -92,6 +92,27 @@ def test_three_boxes_hold_the_limit_two_do_not_and_each_more_takes_energy() -> N
     assert joules == sorted(joules)
 
 
+def test_half_of_the_queries_asked_on_bring_most_of_the_gain_and_the_first_of_them_most_of_the_joules() -> None:
+    bars = [f"policy.accept.edge={bar}" for bar in (-9, -0.7, -0.35, 1)]
+    right, joules, seconds, share = (
+        [metric("sweep-threshold", key, bar) for bar in bars]
+        for key in ("accuracy", "energy_j_per_query", "e2e_s.mean", "escalated_frac")
+    )
+    assert (share[0], share[3]) == (0, 1)
+    assert 0.4 < share[2] < 0.6
+    assert right[2] - right[0] > 0.75 * (right[3] - right[0])
+    assert joules[1] - joules[0] > 2 * (joules[3] - joules[1]) > 0
+    assert seconds == sorted(seconds)
+
+
+def test_a_gpu_beyond_its_load_is_in_time_for_fewer_than_at_it() -> None:
+    at, above, far_above = (("sweep-load", f"workload.chat.arrivals.rate_per_s={rate}") for rate in (18, 21, 24))
+    assert all(held.met for held in ran(*at).summary.slos)
+    assert not any(held.met for one in (above, far_above) for held in ran(*one).summary.slos)
+    good = [metric(name, "goodput_per_s", sets) for name, sets in (at, above, far_above)]
+    assert good == sorted(good, reverse=True)
+
+
 def test_one_gpu_holds_its_limit_at_the_rate_shipped_and_no_faster() -> None:
     assert metric("one-gpu", "ttft_s.p95") < 1.0
     assert metric("one-gpu", "ttft_s.p95", "workload.chat.arrivals.rate_per_s=18") > 1.0

@@ -10,6 +10,9 @@ from analysis.report.figure import Figure
 from analysis.report.page import Report
 from analysis.report.sortable import SCRIPT
 from analysis.report.sweep.answer import bests, head
+from analysis.report.sweep.deferral import deferral
+from analysis.report.sweep.heat import heat
+from analysis.report.sweep.load import load
 from analysis.report.sweep.parallel import parallel
 from analysis.report.sweep.pareto import pareto
 from analysis.report.sweep.points import failures, origin, points
@@ -34,7 +37,9 @@ def sweep_report(swept: Swept) -> Report:
 
 
 def _figures(swept: Swept) -> tuple[Figure, ...]:
-    return (pareto(swept), parallel(swept)) if swept.results else ()
+    if not swept.results:
+        return ()
+    return (pareto(swept), deferral(swept), load(swept), heat(swept), parallel(swept))
 
 
 def _points(swept: Swept, figures: tuple[Figure, ...]) -> str:
