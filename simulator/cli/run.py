@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import redirect_stdout
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,12 +15,21 @@ import typer
 from simulator.cli.options import MaxReps, Profiles, ScenarioName, Sets, UntilCi, UntilMetric, until_of
 
 if TYPE_CHECKING:
+    from simulator.records.excerpt import Excerpt
     from simulator.records.result import Result
     from simulator.records.summary import Held
+    from simulator.running.excerpt import Happened
     from simulator.spec.merge import Override
 
 GATE_MISSED = 3
 WIDTH = 120  # of tables that go into a file or a pipe
+TRACE = "trace.json.gz"
+
+
+class Trace(StrEnum):
+    """For whom a trace is written."""
+
+    perfetto = "perfetto"
 
 
 def run(
@@ -34,6 +44,13 @@ def run(
     until_ci: UntilCi = None,
     metric: UntilMetric = None,
     max_reps: MaxReps = None,
+    trace: Annotated[
+        Trace | None, typer.Option("--trace", help="Also write RUN_DIR/trace.json.gz: open it in ui.perfetto.dev.")
+    ] = None,
+    trace_from: Annotated[
+        float | None,
+        typer.Option("--trace-from", metavar="SECONDS", min=0, help="Where --trace begins, if not after the warm-up."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but the result folder.")] = False,
 ) -> None:
@@ -48,15 +65,25 @@ def run(
     with redirect_stdout(sys.stderr):  # what a policy of the user's prints is no part of the answer
         system = build(load(scenario, [*(sets or ()), *_overrides(seed, reps)], profiles or ()))
         _check_out(out)
+        _check_trace(trace, trace_from)
         until = until_of(scenario, sets, profiles, until_ci, metric, max_reps)
         from simulator.running import run as simulate  # pandas and scipy, for which no mistake above has to wait
 
         spec = system.scenario.spec.run
         most = spec if until is None else spec.model_copy(update={"replications": until.most})
+        excerpts: list[Excerpt] = []
+
+        def watch(happened: Happened) -> None:
+            from simulator.running.excerpt import excerpt
+
+            excerpts.append(excerpt(happened, trace_from))
+
         with progress(most, show=not quiet) as told:
-            result = simulate(system, told, until)
+            result = simulate(system, told, until, watch if trace else None)
         folder = result.save(out)
-    _tell(result, folder, as_json, quiet)
+        for one in excerpts:
+            _write_trace(one, folder)
+    _tell(result, folder, as_json, quiet, trace)
     if until is not None:
         print(_precision(result), file=sys.stderr)
     missed = [held for held in result.summary.slos if held.gate and not held.met]
@@ -86,7 +113,22 @@ def _check_out(out: Path | None) -> None:
         raise ResultError(f"{folder}: cannot be made: {above} is not a folder one may write to")
 
 
-def _tell(result: Result, folder: Path, as_json: bool, quiet: bool) -> None:
+def _check_trace(trace: Trace | None, from_s: float | None) -> None:
+    """Raise SpecError where it is said when a trace begins, but none is asked for."""
+    from simulator.spec.errors import SpecError
+
+    if from_s is not None and trace is None:
+        raise SpecError("--trace-from: says where a trace begins; --trace perfetto writes one")
+
+
+def _write_trace(excerpt: Excerpt, folder: Path) -> None:
+    from analysis.trace import perfetto
+    from simulator.records.files import write_bytes
+
+    write_bytes(folder / TRACE, perfetto(excerpt))
+
+
+def _tell(result: Result, folder: Path, as_json: bool, quiet: bool, trace: Trace | None) -> None:
     """The answer, on standard output."""
     from simulator.spec.reader import display
     from simulator.terminal import render, to_json
@@ -101,6 +143,8 @@ def _tell(result: Result, folder: Path, as_json: bool, quiet: bool) -> None:
 
     render(result.summary, Console(width=None if sys.stdout.isatty() else WIDTH))
     print(f"result: {display(folder)}")
+    if trace is not None:
+        print(f"trace: {display(folder / TRACE)}")
 
 
 def _precision(result: Result) -> str:
