@@ -124,7 +124,7 @@ def _pool(trace: _Trace, pool: str, title: str) -> None:
 def _replica(trace: _Trace, thread: Row, rows: Sequence[Row]) -> None:
     rows = sorted(rows, key=lambda row: float(row["start_s"]))
     starts = [trace.us(row["start_s"]) for row in rows]
-    latest = [*starts[1:], trace.us(trace.excerpt.end_s)]  # rounding may not make neighbours overlap
+    latest = [*starts, trace.us(trace.excerpt.end_s)][1:]  # rounding may not make neighbours overlap
     for row, start, most in zip(rows, starts, latest, strict=True):
         where = {**thread, "cat": row["state"], "name": _work(row)}
         told = OF_WORK if row["state"] == "busy" else ("energy_j", "start_s")
