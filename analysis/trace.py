@@ -100,7 +100,7 @@ def _queries(trace: _Trace) -> None:
     thread = trace.thread(trace.process("queries"), "queries")
     asking = set(trace.excerpt.calls["query"].tolist())
     for row in _rows(trace.excerpt.queries):
-        where = {**thread, "cat": "query", "id": str(row["query"]), "name": row["cls"]}
+        where = {**thread, "cat": "query", "id2": {"local": str(row["query"])}, "name": row["cls"]}
         flow = {"bind_id": _flow(row["query"]), "flow_out": True} if row["query"] in asking else {}
         trace.begin(where, trace.us(row["arrived_s"]), **flow, args=_args(row, OF_QUERIES))
         trace.end(where, trace.us(row["end_s"]))
@@ -145,7 +145,7 @@ def _calls(trace: _Trace, pid: int, pool: str) -> None:
     cls = dict(zip(excerpt.queries["query"].tolist(), excerpt.queries["cls"].astype(str).tolist(), strict=True))
     last = dict(zip(excerpt.calls["query"].tolist(), excerpt.calls["call"].tolist(), strict=True))
     for row in _of(excerpt.calls, "pool", pool):
-        where = {**thread, "cat": "call", "id": str(row["call"])}
+        where = {**thread, "cat": "call", "id2": {"local": str(row["call"])}}
         flow = {"bind_id": _flow(row["query"]), "flow_in": True}
         if last[row["query"]] != row["call"]:
             flow["flow_out"] = True
@@ -188,7 +188,7 @@ def _station(trace: _Trace, station: str) -> None:
 def _link(trace: _Trace, link: str, title: str) -> None:
     thread = trace.thread(trace.process(title), "transfers")
     for i, row in enumerate(_of(trace.excerpt.transfers, "link", link)):
-        where = {**thread, "cat": f"transfer over {link}", "id": str(i), "name": row["way"]}
+        where = {**thread, "cat": "transfer", "id2": {"local": str(i)}, "name": row["way"]}
         trace.begin(where, trace.us(row["start_s"]), args=_args(row, ("bytes", "start_s")))
         trace.end(where, trace.us(row["end_s"]))
 

@@ -20,7 +20,7 @@ def test_a_trace_is_written_into_the_result_and_named(shell: Shell) -> None:
     assert said.out.splitlines()[-2:] == ["result: kept", "trace: kept/trace.json.gz"]
     calls = read_result(Path("kept")).tables.calls
     first = calls[(calls["replication"] == 0).to_numpy(bool)]
-    shown = {int(event["id"]) for event in events("kept/trace.json.gz") if event.get("cat") == "call"}
+    shown = {int(event["id2"]["local"]) for event in events("kept/trace.json.gz") if event.get("cat") == "call"}
     assert shown == set(first["call"])
 
 
@@ -52,7 +52,10 @@ def test_documents_and_folders_alone_are_printed_as_without(shell: Shell) -> Non
         (("--trace", "foo"), "'foo' is not one of 'perfetto'"),
         (("--trace-from", "3"), "--trace perfetto writes one"),
         (("--trace", "perfetto", "--trace-from", "nan"), "--trace-from"),
-        (("--trace", "perfetto", "--trace-from", "1e6"), "nothing happened from 1e+06 s on: the run was over after 19.5"),
+        (
+            ("--trace", "perfetto", "--trace-from", "1e6"),
+            "nothing happened from 1e+06 s on: the run was over after 19.5",
+        ),
     ],
 )
 def test_traces_that_cannot_be_are_refused_and_nothing_is_kept(shell: Shell, wrong, says) -> None:

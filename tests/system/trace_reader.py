@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 FIELDS = {  # of each phase: those it must have, and those it may
     "M": ({"pid", "name", "args"}, {"tid"}),
     "X": ({"pid", "tid", "name", "cat", "ts", "dur", "args"}, set()),
-    "b": ({"pid", "tid", "name", "cat", "id", "ts"}, {"args", "bind_id", "flow_in", "flow_out"}),
-    "e": ({"pid", "tid", "name", "cat", "id", "ts"}, set()),
+    "b": ({"pid", "tid", "name", "cat", "id2", "ts"}, {"args", "bind_id", "flow_in", "flow_out"}),
+    "e": ({"pid", "tid", "name", "cat", "id2", "ts"}, set()),
     "C": ({"pid", "name", "ts", "args"}, set()),
 }
 NAMES = {"process_name": str, "thread_name": str, "process_sort_index": int, "thread_sort_index": int}
@@ -54,7 +54,7 @@ def read(data: bytes) -> Read:
     events = document["traceEvents"]
     found = Read(document["otherData"])
     processes, threads = _names(events)
-    open_spans: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    open_spans: dict[tuple[int, str, str], list[dict[str, Any]]] = defaultdict(list)
     for event in events:
         must, may = FIELDS[event["ph"]]
         fields = set(event) - {"ph"}
@@ -77,7 +77,9 @@ def read(data: bytes) -> Read:
             assert event["dur"] > 0
             found.slices.append(Slice(*where, event["ts"], event["ts"] + event["dur"], event["args"]))
             continue
-        stack = open_spans[event["cat"], event["id"]]
+        number = event["id2"]["local"]  # of this process
+        assert type(number) is str
+        stack = open_spans[pid, event["cat"], number]
         if event["ph"] == "b":
             assert not stack or event["ts"] >= stack[-1]["ts"]
             assert ("bind_id" in event) == bool({"flow_in", "flow_out"} & set(event))
@@ -87,7 +89,7 @@ def read(data: bytes) -> Read:
         assert begun["name"] == event["name"]
         assert event["ts"] >= begun["ts"]
         ways = (begun.get("flow_in", False), begun.get("flow_out", False))
-        more = (len(stack), event["id"], begun.get("bind_id", ""), ways)
+        more = (len(stack), number, begun.get("bind_id", ""), ways)
         found.spans.append(Slice(*where, begun["ts"], event["ts"], begun.get("args", {}), *more))
     assert not any(open_spans.values()), "a slice that never ends"
     return found
