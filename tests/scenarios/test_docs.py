@@ -50,7 +50,15 @@ def do(block: Block) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "docs/answers.md", "docs/extending.md", "docs/sweeps.md", "scenarios/traces/README.md"]
+    "name",
+    [
+        "README.md",
+        "docs/answers.md",
+        "docs/extending.md",
+        "docs/sweeps.md",
+        "docs/trace.md",
+        "scenarios/traces/README.md",
+    ],
 )
 def test_a_document_does_what_it_says(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
