@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stdout
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,12 +16,21 @@ import typer
 from simulator.cli.options import MaxReps, Profiles, ScenarioName, Sets, UntilCi, UntilMetric, until_of
 
 if TYPE_CHECKING:
+    from simulator.records.excerpt import Excerpt
     from simulator.records.result import Result
     from simulator.records.summary import Held
+    from simulator.running.excerpt import Happened
     from simulator.spec.merge import Override
 
 GATE_MISSED = 3
 WIDTH = 120  # of tables that go into a file or a pipe
+TRACE = "trace.json.gz"
+
+
+class Trace(StrEnum):
+    """For whom a trace is written."""
+
+    perfetto = "perfetto"
 
 
 def run(
@@ -34,6 +45,13 @@ def run(
     until_ci: UntilCi = None,
     metric: UntilMetric = None,
     max_reps: MaxReps = None,
+    trace: Annotated[
+        Trace | None, typer.Option("--trace", help="Also write RUN_DIR/trace.json.gz: open it in ui.perfetto.dev.")
+    ] = None,
+    trace_from: Annotated[
+        float | None,
+        typer.Option("--trace-from", metavar="SECONDS", min=0, help="Where --trace begins, if not after the warm-up."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but the result folder.")] = False,
     with_report: Annotated[
@@ -51,19 +69,29 @@ def run(
     with redirect_stdout(sys.stderr):  # what a policy of the user's prints is no part of the answer
         system = build(load(scenario, [*(sets or ()), *_overrides(seed, reps)], profiles or ()))
         _check_out(out)
+        _check_trace(trace, trace_from)
         until = until_of(scenario, sets, profiles, until_ci, metric, max_reps)
         from simulator.running import run as simulate  # pandas and scipy, for which no mistake above has to wait
 
         spec = system.scenario.spec.run
         most = spec if until is None else spec.model_copy(update={"replications": until.most})
+        excerpts: list[Excerpt] = []
+
+        def watch(happened: Happened) -> None:
+            from simulator.running.excerpt import excerpt
+
+            excerpts.append(excerpt(happened, trace_from))
+
         with progress(most, show=not quiet) as told:
-            result = simulate(system, told, until)
+            result = simulate(system, told, until, watch if trace else None)
         folder = result.save(out)
-    report = None
+        beside: dict[str, Path | None] = {"report": None}
+        for one in excerpts:
+            beside["trace"] = _write_trace(one, folder)
     try:
-        report = _report(result, folder) if with_report else None
+        beside["report"] = _report(result, folder) if with_report else None
     finally:  # the result is kept and told, whatever becomes of its report
-        _tell(result, folder, report, as_json, quiet)
+        _tell(result, folder, beside, as_json, quiet)
     if until is not None:
         print(_precision(result), file=sys.stderr)
     missed = [held for held in result.summary.slos if held.gate and not held.met]
@@ -109,14 +137,31 @@ def _report(result: Result, folder: Path) -> Path | None:
     return page
 
 
-def _tell(result: Result, folder: Path, report: Path | None, as_json: bool, quiet: bool) -> None:
-    """The answer, on standard output."""
+def _check_trace(trace: Trace | None, from_s: float | None) -> None:
+    """Raise SpecError where it is said when a trace begins, but none is asked for."""
+    from simulator.spec.errors import SpecError
+
+    if from_s is not None and trace is None:
+        raise SpecError("--trace-from: says where a trace begins; --trace perfetto writes one")
+
+
+def _write_trace(excerpt: Excerpt, folder: Path) -> Path:
+    from analysis.trace import perfetto
+    from simulator.records.files import write_bytes
+
+    written = folder / TRACE
+    write_bytes(written, perfetto(excerpt))
+    return written
+
+
+def _tell(result: Result, folder: Path, beside: Mapping[str, Path | None], as_json: bool, quiet: bool) -> None:
+    """The answer, on standard output, and the files `beside` the result by what they are."""
     from simulator.spec.reader import display
     from simulator.terminal import render, to_json
 
     if as_json:
         told = to_json(result.summary, folder, result.manifest["wall_s"])
-        told["report"] = None if report is None else str(report)
+        told |= {what: None if written is None else str(written) for what, written in beside.items()}
         print(json.dumps(told, indent=2, allow_nan=False))
         return
     if quiet:
@@ -126,8 +171,9 @@ def _tell(result: Result, folder: Path, report: Path | None, as_json: bool, quie
 
     render(result.summary, Console(width=None if sys.stdout.isatty() else WIDTH))
     print(f"result: {display(folder)}")
-    if report is not None:
-        print(f"report: {display(report)}")
+    for what, written in beside.items():
+        if written is not None:
+            print(f"{what}: {display(written)}")
 
 
 def _precision(result: Result) -> str:

@@ -18,12 +18,17 @@ def write_text(path: Path, text: str) -> None:
 
     Raises ResultError if the disk refuses.
     """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, likewise."""
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as beside:
             fresh = Path(beside) / "new"
-            fresh.write_text(text, encoding="utf-8", newline="")
+            fresh.write_bytes(data)
             os.replace(fresh, path)
     except OSError as error:
         raise ResultError(f"{path}: cannot be written: {error.strerror or error}") from error

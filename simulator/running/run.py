@@ -28,6 +28,7 @@ from simulator.physics.values import weakest
 from simulator.records.result import Result
 from simulator.records.tables import SCHEMA, Tables
 from simulator.running.attribution import attributed_j
+from simulator.running.excerpt import Happened
 from simulator.running.inputs import inputs, version
 from simulator.running.ledger import ledger
 from simulator.running.machines import machines
@@ -38,10 +39,13 @@ from simulator.workload.streams import uniform
 LEFT_OUT = ("faults, autoscaling and prefix caches (errs to low latency and energy, prefix caches to high)",)
 
 Progress = Callable[[int, int], None]  # replication, queries that came
+Watch = Callable[[Happened], None]
 
 
-def run(system: System, progress: Progress | None = None, until: Until | None = None) -> Result:
-    """Simulate all replications of `system`, or as many more as `until` wants.
+def run(
+    system: System, progress: Progress | None = None, until: Until | None = None, watch: Watch | None = None
+) -> Result:
+    """Simulate all replications of `system`, or as many more as `until` wants; `watch` sees the first in detail.
 
     The result is that of a scenario with so many replications; its manifest's `until` has what was asked and reached.
     Raises PolicyError where a policy of the user's breaks its promises.
@@ -54,7 +58,7 @@ def run(system: System, progress: Progress | None = None, until: Until | None = 
     facts = _facts(system, [])
     first = spec.run.replications if until is None else min(spec.run.replications, until.most)
     while len(told) < first or (until is not None and not until.is_enough(samples, spec.seed)):
-        one, seen = _replicate(system, len(told), progress)
+        one, seen = _replicate(system, len(told), progress, None if told else watch)
         told.append(one)
         windows.append(seen)
         if until is not None:
@@ -79,7 +83,9 @@ def run(system: System, progress: Progress | None = None, until: Until | None = 
     return Result(spec.name, resolved, tables, summary, manifest)
 
 
-def _replicate(system: System, number: int, progress: Progress | None) -> tuple[dict[str, pd.DataFrame], Window]:
+def _replicate(
+    system: System, number: int, progress: Progress | None, watch: Watch | None
+) -> tuple[dict[str, pd.DataFrame], Window]:
     """One replication's tables, and the part of it that is measured."""
     world = system.world(number)
     with threadpool_limits(1):  # no bit of what a policy reckons depends on the cores, and its matrices are small
@@ -88,8 +94,9 @@ def _replicate(system: System, number: int, progress: Progress | None) -> tuple[
     end_s = one.end_s
     del one  # its lists are as large as the tables
     worked = machines(system, logs, end_s)
-    for spans in logs.spans:
-        spans.clear()  # metered, they are told
+    if watch is None:
+        for spans in logs.spans:
+            spans.clear()  # metered, they are told
     calls = calls_table(system, world, logs)
     queries = queries_table(system, world, logs, calls)
     seen = window(queries, end_s, system.scenario.spec.run.warmup_s)
@@ -98,6 +105,8 @@ def _replicate(system: System, number: int, progress: Progress | None) -> tuple[
     query = queries["query"].to_numpy()
     calls["energy_j"], queries["energy_j"] = attributed_j(system, logs, worked, account, query, end_s, provided_j)
     calls["accepted"] = calls["call"].isin(logs.queries.columns()["call"])
+    if watch is not None:
+        watch(Happened(system, logs, worked, calls, queries, seen, end_s))
     tables = {
         "queries": queries,
         "calls": calls,

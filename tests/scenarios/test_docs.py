@@ -69,6 +69,7 @@ def assert_printed(shown: str, printed: str) -> None:
         "docs/answers.md",
         "docs/extending.md",
         "docs/sweeps.md",
+        "docs/trace.md",
         "docs/tutorial.md",
         "scenarios/traces/README.md",
     ],
