@@ -17,7 +17,7 @@ def events(path: str) -> list[dict]:
 def test_a_trace_is_written_into_the_result_and_named(shell: Shell) -> None:
     said = shell("run", "tiny.yaml", "--out", "kept", "--trace", "perfetto")
     assert (said.code, said.err) == (0, "")
-    assert said.out.splitlines()[-2:] == ["result: kept", "trace: kept/trace.json.gz"]
+    assert said.out.splitlines()[-3:] == ["result: kept", "report: kept/report.html", "trace: kept/trace.json.gz"]
     calls = read_result(Path("kept")).tables.calls
     first = calls[(calls["replication"] == 0).to_numpy(bool)]
     shown = {int(event["id2"]["local"]) for event in events("kept/trace.json.gz") if event.get("cat") == "call"}
