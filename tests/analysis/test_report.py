@@ -152,7 +152,7 @@ def test_every_figure_has_marks_data_a_sentence_and_a_place(result, html):
     made, read = figures(result), Read(html)
     kept = {each["name"]: each for each in drawn(read)}
     places = {attrs.get("id") for _, attrs in read.elements}
-    assert len(made) == len(kept) == 13
+    assert len(made) == len(kept) == 14
     for figure in made:
         assert not figure.absent
         assert figure.reading.endswith(".")
@@ -282,7 +282,7 @@ def test_a_run_without_any_row_gives_a_page(result):
     tables = Tables(**{name: getattr(result.tables, name).iloc[:0] for name in SCHEMA})
     summary = replace(result.summary, metrics={}, energy=(), pools=(), slos=())
     text = page(replace(result, tables=tables, summary=summary))
-    assert text.count("Not drawn:") == 13
+    assert text.count("Not drawn:") == 14
     assert len(text) < 100_000  # nothing to draw, so no plotly
 
 
@@ -305,9 +305,9 @@ def test_a_browser_draws_every_figure_asks_for_nothing_and_complains_of_nothing(
     assert "CONSOLE" not in said.stderr
     top = dict(re.findall(r'data-(\w+)="([^"]*)"', re.search("<html[^>]*>", said.stdout)[0]))
     assert 'data-title="Share chart' not in said.stdout  # Plotly would send the data to a server
-    assert top["drawn"] == "13"
+    assert top["drawn"] == "14"
     assert all(int(marks) > 0 for marks in top["marks"].split())
-    assert len(top["marks"].split()) == 13
+    assert len(top["marks"].split()) == 14
     assert top["focus"] == "fleet"
     assert int(top["wide"]) <= max(width, 500)  # headless windows are at least 500 wide
     events = (tmp_path / "net.json").read_text().splitlines()  # those of the browser itself have no file as their place
