@@ -38,7 +38,7 @@ def stories(result: Result, pools: Pools) -> Figure:
     """The sample that the run kept, and all that its tables say of it."""
     kept = result.stories
     if kept is None:
-        return absent(NAME, TITLE, "the result is of a version that kept no stories; run the scenario again.")
+        return absent(NAME, TITLE, "The result is of a version that kept no stories: run the scenario again.")
     queries, calls = _of_sample(result, kept)
     told = [one for one in kept.shown if one.query in queries]
     if not told:
