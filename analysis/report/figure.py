@@ -34,7 +34,7 @@ class Figure:
 
     Where there are `choices`, a figure is drawn from them: a single one names one of the `versions` (traces and what
     their layout has more), several are given to the figure's own `script` (a file of this folder), which makes traces
-    and layout in the browser out of `inside`.
+    and layout in the browser out of `inside`. `above` the lists and `below` the buttons stands HTML of its own.
     """
 
     name: str
@@ -48,6 +48,8 @@ class Figure:
     versions: Mapping[str, tuple[tuple[dict[str, Any], ...], dict[str, Any]]] = field(default_factory=dict)
     script: str = ""
     inside: Any = None
+    above: str = ""
+    below: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As the page keeps it."""

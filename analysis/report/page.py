@@ -45,10 +45,10 @@ def _figure(figure: Figure) -> str:
     )
     choices = "".join(_choice(figure.name, choice) for choice in figure.choices)
     return (
-        f"<p>{html_text(figure.reading)}</p>\n"
+        f"<p>{html_text(figure.reading)}</p>\n{figure.above}"
         + (f'<div class="choices" hidden>{choices}</div>\n' if choices else "")
         + f'<div class="figure" id="plot-{figure.name}" role="figure" aria-label="{html_text(figure.title)}">'
-        f"<noscript>The figure needs JavaScript; the tables do not.</noscript></div>\n<p>{buttons}</p>\n"
+        f"<noscript>The figure needs JavaScript; the tables do not.</noscript></div>\n<p>{buttons}</p>\n{figure.below}"
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
+from typing import NamedTuple
 
 from simulator.engine.plan import Plan
 from simulator.engine.span import SPAN_COLUMNS
+from simulator.policies.core import Decision, Outcome
 from simulator.records.log import Log
 
 QUERY_COLUMNS = {
@@ -69,12 +71,23 @@ class Words:
         return self._number[word]
 
 
+class Note(NamedTuple):
+    """A decision about a query that is followed: what had come of its calls by then, and why, as its policy says."""
+
+    row: int
+    at_s: float
+    outcomes: tuple[Outcome, ...]
+    decision: Decision
+    why: str
+
+
 @dataclass(frozen=True)
 class Logs:
     """The logs of a replication; `spans[pool][replica]`, `transfers` two a link (up, down).
 
     `states[pool][replica]` are the moments at which its model's state changes: empty where it is always loaded;
-    `radios` has one a link, of when its radio sent or received; `visits` one a station.
+    `radios` has one a link, of when its radio sent or received; `visits` one a station. `notes` are of the few queries
+    that are followed.
     """
 
     queries: Log
@@ -85,6 +98,7 @@ class Logs:
     radios: Sequence[Log]
     visits: Sequence[Log]
     words: Words
+    notes: list[Note] = field(default_factory=list)
 
     @staticmethod
     def empty(plan: Plan) -> Logs:

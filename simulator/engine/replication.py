@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from math import nan
 
@@ -14,13 +14,13 @@ from simulator.engine.clock import ARRIVAL, TIMER, Alarm, Clock, once
 from simulator.engine.feedback import FeedbackLine
 from simulator.engine.job import Job
 from simulator.engine.life import ABSTAINED, DROPPED, FINISHED, UNFINISHED, Life
-from simulator.engine.logs import Logs
+from simulator.engine.logs import Logs, Note
 from simulator.engine.patience import Patience
 from simulator.engine.plan import Plan
 from simulator.engine.pool import Uniform
 from simulator.engine.station import Station
 from simulator.engine.view import Known, SeenFleet, SeenLink, SeenPool, Telemetry
-from simulator.policies.core import Ask, Call, Drop, Finish, Learner, Query, Wait
+from simulator.policies.core import Ask, Call, Drop, Finish, Learner, Query, Wait, why
 from simulator.workload.traffic import World
 
 SETTLE_EVERY, PROGRESS_EVERY = 64, 1024  # arrivals
@@ -30,9 +30,12 @@ NO_CALL = Call("")  # of a prompt on its way to the router
 
 
 class Replication:
-    """One run of a plan through a world. `run` makes time pass; `logs` is what happened, `end_s` when it was over."""
+    """One run of a plan through a world. `run` makes time pass; `logs` is what happened, `end_s` when it was over.
 
-    def __init__(self, plan: Plan, world: World, uniform: Uniform) -> None:
+    Of the queries `followed` (by number), every decision is noted.
+    """
+
+    def __init__(self, plan: Plan, world: World, uniform: Uniform, followed: Collection[int] = ()) -> None:
         self.clock = clock = Clock()
         self.plan = plan
         self.world = world
@@ -51,6 +54,7 @@ class Replication:
             {name: SeenLink(clock, up, down) for name, (up, down) in self.calls.network.pipes.items()},
         )
         self.policy = plan.policy(world, uniform)
+        self.followed = frozenset(followed)
         self.feedback = None
         if plan.feedback is not None and isinstance(self.policy, Learner):
             self.feedback = FeedbackLine(clock, plan.feedback, world, uniform, self.policy.learn)
@@ -149,6 +153,9 @@ class Replication:
             return
         life.wake += 1  # a timer set before is void
         decision = self.policy.decide(life.query, self.view)
+        if life.row in self.followed:
+            said = why(self.policy, life.query, self.view, decision)
+            self.logs.notes.append(Note(life.row, now, life.query.outcomes, decision, said))
         if isinstance(decision, Ask):
             for call in decision.calls:
                 self._call(life, call, now)

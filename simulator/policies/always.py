@@ -22,3 +22,7 @@ class Always:
     def decide(self, query: Query, view: FleetView) -> Decision:
         """Ask the pool, once."""
         return failed_or(query, self._ask)
+
+    def why(self, query: Query, view: FleetView, decision: Decision) -> str:
+        """It asks no other."""
+        return f"every query is asked of {self.pool}" if not query.asked else "no other pool is asked"

@@ -55,3 +55,7 @@ class Cascade:
     def decide(self, query: Query, view: FleetView) -> Decision:
         """Accept the newest answer or ask the next pool."""
         return self._staged.decide(query, view)
+
+    def why(self, query: Query, view: FleetView, decision: Decision) -> str:
+        """The newest answer's score beside its threshold."""
+        return self._staged.why(query, view, decision)

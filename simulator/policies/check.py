@@ -24,6 +24,7 @@ from simulator.policies.core import (
     Reported,
     Wait,
     tell,
+    why,
 )
 from simulator.policies.setting import Floats, Ints, Label, Prepared, Setting, Train, prepared
 
@@ -139,8 +140,8 @@ def check_policy(policy: Policy | Prepared, pools: Sequence[str], verifiers: Seq
 
     The promises: it decides with one of Ask, Wait, Finish, Drop; asks only `pools` (and `verifiers`, to verify, after
     an answer); refines only after an answer; finishes only with an answer it was given; never waits with nothing in
-    flight; ends every query within a few calls; decides alike when asked the same again; and changes neither query nor
-    view. One that learns is told of some answers.
+    flight; ends every query within a few calls; decides alike when asked the same again, also after it has said why;
+    and changes neither query nor view. One that learns is told of some answers.
     """
     ready = prepared(policy, setting(pools))
     view = _Fleet(MappingProxyType({name: _Pool(name) for name in pools}), MappingProxyType({"link": _Link()}))
@@ -181,7 +182,11 @@ def _lead(policy: Policy, query: Query, view: _Fleet, verifiers: frozenset[str])
         again = policy.decide(query, view)
         if (query.asked, query.outcomes) != before:
             raise BrokenPromise(f"{policy!r} changes query {query.id}")
-        if repr(decision) != repr(again):
+        said = why(policy, query, view, decision)
+        if not isinstance(said, str) or "\n" in said:
+            raise BrokenPromise(f"{policy!r} says why in {said!r}, which is not a line of text")
+        third = policy.decide(query, view) if said else again
+        if not repr(decision) == repr(again) == repr(third):
             raise BrokenPromise(f"{policy!r} decides {decision!r}, then {again!r}, about the same query {query.id}")
         match decision:
             case Ask(calls):

@@ -6,8 +6,8 @@ time passes only looks them up. A technique is a score for each query and pool, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from simulator.policies.core import Ask, Decision, FleetView, Query, ask_final, 
 from simulator.policies.setting import Floats, Setting, Train
 
 Choice = NDArray[np.intp]  # (queries,) index of a pool
+Told = Callable[[int], str]  # of a query's number: why it was given that pool
 Currency = Literal["usd", "energy", "time"]
 CURRENCIES: tuple[Currency, ...] = ("usd", "energy", "time")
 
@@ -28,15 +29,38 @@ class Routed:
 
     asks: tuple[Ask, ...]
     choice: list[int]
+    told: Told | None = field(default=None, repr=False, compare=False)
 
     def decide(self, query: Query, view: FleetView) -> Decision:
         """Ask it, once."""
         return failed_or(query, self.asks[self.choice[query.id]])
 
+    def why(self, query: Query, view: FleetView, decision: Decision) -> str:
+        """What the choice was made by."""
+        if query.asked:
+            return "no other pool is asked"
+        return "chosen before the run" if self.told is None else self.told(query.id)
 
-def routed(setting: Setting, choice: Choice) -> Routed:
-    """The policy that follows `choice`."""
-    return Routed(tuple(ask_final(pool) for pool in setting.pools), choice.tolist())
+
+def routed(setting: Setting, choice: Choice, told: Told | None = None) -> Routed:
+    """The policy that follows `choice`; `told` says what it was made by."""
+    return Routed(tuple(ask_final(pool) for pool in setting.pools), choice.tolist(), told)
+
+
+def expecting(setting: Setting, **of_pools: Floats) -> Told:
+    """What was expected of a query at each pool, in a line: arrays (queries, pools) by what they are."""
+
+    def told(query: int) -> str:
+        parts = (
+            f"{name.replace('_', ' ')} "
+            + ", ".join(
+                f"{pool} {value:.3g}" for pool, value in zip(setting.pools, values[query].tolist(), strict=True)
+            )
+            for name, values in of_pools.items()
+        )
+        return "expected " + "; ".join(parts)
+
+    return told
 
 
 def call_price(setting: Setting, currency: Currency) -> Mapping[str, float]:
@@ -109,7 +133,7 @@ def by_utility(setting: Setting, estimator: Estimator, price: float, currency: C
     """Each query at argmax q^ - price c^: quality expected in [0, 1], cost relative to the dearest pool's mean."""
     quality = expected_quality(setting, estimator)
     cost = relative(expected_cost(setting, estimator, currency))
-    return routed(setting, best(quality - price * cost, cost))
+    return routed(setting, best(quality - price * cost, cost), expecting(setting, quality=quality, relative_cost=cost))
 
 
 def among_or_all(setting: Setting, among: Sequence[str]) -> tuple[str, ...]:

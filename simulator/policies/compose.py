@@ -7,7 +7,7 @@ from enum import IntEnum, auto
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
-from simulator.policies.core import Answer, Ask, Call, Decision, Drop, Finish, FleetView, Policy, Query, Wait
+from simulator.policies.core import Answer, Ask, Call, Decision, Drop, Finish, FleetView, Policy, Query, Wait, why
 from simulator.policies.setting import Needs, PolicyPart, Setting, prepared
 from simulator.policies.signals import Signal, SignalName, measured, signal
 from simulator.policies.stages import ABSTAIN, Bands, Verdict
@@ -83,6 +83,17 @@ class InTurn:
             if not isinstance(decision, Drop) or decision.reason == ABSTAIN or turn.whose == len(self.parts) - 1:
                 return decision
             turn.passes(query, turn.whose + 1, view.now_s)
+
+    def why(self, query: Query, view: FleetView, decision: Decision) -> str:
+        """Whose turn it is, and what that one says."""
+        turn = turn_of(self.turns, query)
+        part = turn.part(query)
+        if isinstance(decision, Wait) and turn.whose and not part.asked:
+            return f"what was tried has failed; {self.pause_s:g} s until the next try"
+        said = why(self.parts[turn.whose], part, view, decision)
+        if not turn.whose:
+            return said
+        return f"try {turn.whose + 1}, since what was tried before has failed" + (f": {said}" if said else "")
 
 
 @dataclass(frozen=True)
@@ -205,11 +216,13 @@ class Pipeline:
         else:
             part = turn.part(query)
             if not part.asked:
+                turn.value = None
                 return self.check
             if len(part.outcomes) < len(part.asked):
                 return Wait()
             votes = [outcome.score for outcome in part.outcomes if isinstance(outcome, Answer)]
             value = sum(votes) / len(votes) if votes else float("nan")
+        turn.value = value
         verdict = self.rule(value)
         if verdict is Verdict.ACCEPT:
             return Finish(turn.answer)
@@ -236,6 +249,14 @@ class Pipeline:
         decision = self.then.decide(turn.part(query), view)
         fails = isinstance(decision, Drop) and decision.reason != ABSTAIN
         return Step.DONE if fails and turn.answer is not None else decision
+
+    def why(self, query: Query, view: FleetView, decision: Decision) -> str:
+        """What the check said, if there was one, and what the policy says whose turn it is."""
+        turn = turn_of(self.turns, query)
+        judged = "" if turn.value is None else f"the check says {turn.value:.4g}, {self.rule.said(turn.value)}"
+        who = self.first if turn.whose == Step.FIRST else self.then if turn.whose == Step.THEN else None
+        said = "" if who is None else why(who, turn.part(query), view, decision)
+        return "; ".join(part for part in (judged, said) if part)
 
 
 def _give(turn: Turn, query: Query, view: FleetView) -> Decision:

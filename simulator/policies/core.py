@@ -270,6 +270,23 @@ class Policy(Protocol):
         ...
 
 
+@runtime_checkable
+class Explains(Policy, Protocol):
+    """A policy that can say why it decided."""
+
+    def why(self, query: Query, view: FleetView, decision: Decision) -> str:
+        """Why `decide` has just decided that, in one line; empty where there is nothing to say.
+
+        Asked of a few queries only, right after `decide` and before what it decided is done. It changes nothing.
+        """
+        ...
+
+
+def why(policy: Policy, query: Query, view: FleetView, decision: Decision) -> str:
+    """What a policy says of its decision; nothing of one that cannot tell."""
+    return policy.why(query, view, decision) if isinstance(policy, Explains) else ""
+
+
 class Feedback(NamedTuple):
     """What a learner hears of a query, late: how good the answer given was, of the chosen pool only, and maybe wrong.
 

@@ -118,6 +118,13 @@ class Ranks:
         known = [each for each in (self.reads(query, [answer]) for answer in answers) if each.value == each.value]
         return Finish(max(known, key=lambda reading: reading.value).answer if known else answers[0])
 
+    def why(self, query: Query, view: FleetView, decision: Decision) -> str:
+        """What the answers rank by."""
+        if not isinstance(decision, Finish):
+            return ""
+        answers = [outcome for outcome in query.outcomes if isinstance(outcome, Answer) and outcome.kind == "answer"]
+        return "the best of " + ", ".join(f"{one.pool} {self.reads(query, [one]).value:.4g}" for one in answers)
+
 
 @dataclass(frozen=True, slots=True)
 class Hedge:
@@ -145,3 +152,13 @@ class Hedge:
         if len(query.asked) == 1:
             return ask_final(self.second)
         return Wait() if len(query.outcomes) < len(query.asked) else Drop(query.failure)
+
+    def why(self, query: Query, view: FleetView, decision: Decision) -> str:
+        """Whether it answered in time."""
+        if isinstance(decision, Finish):
+            return "the first answer that came"
+        if len(query.asked) != 1:
+            return "" if query.asked else f"{self.second} is asked too, {self.after_s:g} s later"
+        return (
+            f"{self.first} has failed" if query.outcomes else f"{self.first} has not answered within {self.after_s:g} s"
+        )

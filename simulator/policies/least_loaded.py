@@ -51,3 +51,17 @@ class LeastOf:
         """Ask the least loaded."""
         left = [view.pools[name] for name in self.pools if name not in query.asked]
         return self.asks[min(left, key=self.load).name] if left else Drop(query.failure)
+
+    def why(self, query: Query, view: FleetView, decision: Decision) -> str:
+        """The loads that were compared."""
+        left = [name for name in self.pools if name not in query.asked]
+        if not left:
+            return "every pool has been asked"
+        return "the least of " + ", ".join(f"{name} {_said(self.load(view.pools[name]))}" for name in left)
+
+
+def _said(load: Any) -> str:
+    """A load in a line: a number, or several of which the first counts most."""
+    if isinstance(load, tuple):
+        return " / ".join(_said(each) for each in load)
+    return f"{load:.4g}" if isinstance(load, float | int) else str(load)

@@ -56,3 +56,11 @@ class Knows:
             for pool, paid in zip(self.setting.pools, cost, strict=True)
         ]
         return failed_or(query, self.asks[max(range(len(utility)), key=utility.__getitem__)])
+
+    def why(self, query: Query, view: FleetView, decision: Decision) -> str:
+        """What only an oracle knows."""
+        truth = self.setting.truth
+        if query.asked or truth is None:
+            return "no other pool is asked"
+        told = ", ".join(f"{pool} {truth(query.id, pool):.3g}" for pool in self.setting.pools)
+        return f"an oracle, it knows the scores: {told}"

@@ -42,10 +42,12 @@ def are_strong(scores: Floats, cut: Cut, setting: Setting) -> NDArray[np.bool_]:
     return strong
 
 
-def pair(setting: Setting, weak: str, strong: str, are_strong: NDArray[np.bool_]) -> Routed:
-    """The policy that asks `strong` where that is said, else `weak`."""
+def pair(
+    setting: Setting, weak: str, strong: str, are_strong: NDArray[np.bool_], scores: Floats, bound: float
+) -> Routed:
+    """The policy that asks `strong` where that is said, else `weak`: as its score lies beside `bound`."""
     choice: Choice = np.where(are_strong, setting.pools.index(strong), setting.pools.index(weak))
-    return routed(setting, choice)
+    return routed(setting, choice, lambda query: f"a score of {scores[query]:.3g}; {strong}'s bound is {bound:.3g}")
 
 
 def check_pair(weak: str, strong: str, threshold: float | None, strong_share: float | None) -> None:

@@ -47,3 +47,10 @@ class Drawn:
         u = self.setting.uniform("policy", query.id, 0)
         ask = next((ask for edge, ask in self.edges if u < edge), self.edges[-1][1])
         return failed_or(query, ask)
+
+    def why(self, query: Query, view: FleetView, decision: Decision) -> str:
+        """The number that was drawn, and whose parts of [0, 1) end where."""
+        if query.asked:
+            return "no other pool is asked"
+        parts = ", ".join(f"{ask.calls[0].pool} below {edge:.3g}" for edge, ask in self.edges)
+        return f"drew {self.setting.uniform('policy', query.id, 0):.3g}: {parts}"

@@ -21,6 +21,7 @@ from simulator.policies.choice import (
     cheapest_good,
     expected_cost,
     expected_quality,
+    expecting,
     routed,
     train_cost,
 )
@@ -71,9 +72,10 @@ class Forc:
     def prepare(self, setting: Setting) -> Policy:
         """The choice for every query of the replication, or what makes it at the end of a window."""
         quality, cost = _expected(setting, self.success, self.currency)
+        told = expecting(setting, **{"quality": quality, self.currency: cost})
         if self.budget is None:
             good = best(quality, cost) if self.threshold is None else cheapest_good(quality, cost, self.threshold)
-            return routed(setting, good)
+            return routed(setting, good, told)
         budget = self.budget
 
         def assign(queries: Sequence[int], view: FleetView | None = None) -> Sequence[int]:
@@ -84,7 +86,7 @@ class Forc:
             return windowed(setting, self.window_s, assign)
         batches = [range(first, min(first + self.batch, len(cost))) for first in range(0, len(cost), self.batch)]
         choice: Choice = np.array([pool for batch in batches for pool in assign(batch)], dtype=np.intp)
-        return routed(setting, choice)
+        return routed(setting, choice, told)
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ class Routoo:
         path, items = _learned_path(setting, self.quality, self.currency)
         quality, cost = _expected(setting, self.quality, self.currency)
         price = path.price_within(self.budget * items)
-        return routed(setting, at_price(quality, cost, price))
+        told = expecting(setting, **{"quality": quality, self.currency: cost})
+        return routed(setting, at_price(quality, cost, price), told)
 
 
 @dataclass(frozen=True)

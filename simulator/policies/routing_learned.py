@@ -16,7 +16,16 @@ from simulator.learning.core import EstimatorPart
 from simulator.learning.neighbours import Knn
 from simulator.learning.ratings import Elo
 from simulator.learning.regression import Linear, Mlp, Svm
-from simulator.policies.choice import Currency, best, by_utility, expected_cost, expected_quality, relative, routed
+from simulator.policies.choice import (
+    Currency,
+    best,
+    by_utility,
+    expected_cost,
+    expected_quality,
+    expecting,
+    relative,
+    routed,
+)
 from simulator.policies.core import Policy
 from simulator.policies.setting import Floats, Needs, RouterCost, Setting
 from simulator.spec.base import Count, NonNegative
@@ -151,7 +160,7 @@ class Tryage:
             if unknown:
                 raise ValueError(f"nobody has said how large the model of {', '.join(map(repr, unknown))} is")
             loss += self.size * relative(params)
-        return routed(setting, best(-loss, time_s))
+        return routed(setting, best(-loss, time_s), expecting(setting, loss=loss))
 
 
 @dataclass(frozen=True)
@@ -183,7 +192,8 @@ class Eagle:
         cost = expected_cost(setting, self.rating, self.currency)
         limit = np.inf if self.budget is None else self.budget
         affordable = cost <= np.maximum(limit, cost.min(axis=1, keepdims=True))
-        return routed(setting, best(np.where(affordable, rating, -1.0), cost))
+        choice = best(np.where(affordable, rating, -1.0), cost)
+        return routed(setting, choice, expecting(setting, **{"rating": rating, self.currency: cost}))
 
 
 @dataclass(frozen=True)
@@ -219,7 +229,8 @@ class UniRoute:
         else:
             quality = expected_quality(setting, self.quality)
         cost = relative(expected_cost(setting, self.quality, self.currency))
-        return routed(setting, best(quality - self.price * cost, cost))
+        choice = best(quality - self.price * cost, cost)
+        return routed(setting, choice, expecting(setting, quality=quality, relative_cost=cost))
 
 
 @dataclass(frozen=True)

@@ -60,10 +60,10 @@ class HybridLlm:
         label = Ease(*columns, self.label)
         hard = -np.nan_to_num(setting.asked.labelled(self.ease, label)[:, 0])
         if self.threshold is not None:
-            return pair(setting, self.small, self.large, hard > -self.threshold)
+            return pair(setting, self.small, self.large, hard > -self.threshold, hard, -self.threshold)
         assert self.strong_share is not None
         cut = cut_at_share(-setting.train.labelled(self.ease, label)[:, 0], self.strong_share)
-        return pair(setting, self.small, self.large, are_strong(hard, cut, setting))
+        return pair(setting, self.small, self.large, are_strong(hard, cut, setting), hard, cut.score)
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,10 @@ class Ease:
 def _routed(setting: Setting, who: RouteLlm, score: Floats, told: Floats) -> Routed:
     """Strong iff P(strong wins) >= tau, or above the quantile of the train split's scores `told`."""
     if who.threshold is not None:
-        return pair(setting, who.weak, who.strong, score >= who.threshold)
+        return pair(setting, who.weak, who.strong, score >= who.threshold, score, who.threshold)
     assert who.strong_share is not None
-    return pair(setting, who.weak, who.strong, are_strong(score, cut_at_share(told, who.strong_share), setting))
+    cut = cut_at_share(told, who.strong_share)
+    return pair(setting, who.weak, who.strong, are_strong(score, cut, setting), score, cut.score)
 
 
 @dataclass(frozen=True)

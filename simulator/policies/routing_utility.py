@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from simulator.learning.core import EstimatorPart
 from simulator.learning.neighbours import Knn
-from simulator.policies.choice import Currency, best, expected_cost, relative, routed
+from simulator.policies.choice import Currency, best, expected_cost, expecting, relative, routed
 from simulator.policies.core import Policy
 from simulator.policies.setting import Needs, RouterCost, Setting
 
@@ -37,4 +37,5 @@ class Carrot:
         """The choice for every query of the replication."""
         quality = setting.asked.quality(self.quality)
         cost = relative(expected_cost(setting, self.quality, self.currency))
-        return routed(setting, best((1 - self.mu) * quality - self.mu * cost, cost))
+        choice = best((1 - self.mu) * quality - self.mu * cost, cost)
+        return routed(setting, choice, expecting(setting, quality=quality, relative_cost=cost))

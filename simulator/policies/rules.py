@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, ConfigDict, ValidationInfo, WithJsonSchema
 
-from simulator.policies.core import Decision, Feedback, FleetView, Learner, Policy, Query
+from simulator.policies.core import Decision, Feedback, FleetView, Learner, Policy, Query, why
 from simulator.policies.setting import PolicyPart, Setting, prepared
 from simulator.spec.parts import POLICIES
 from simulator.spec.refs import Names
@@ -132,6 +132,13 @@ class Ruled:
         """What that policy decides."""
         return self.of(query).decide(query, view)
 
+    def why(self, query: Query, view: FleetView, decision: Decision) -> str:
+        """Which rule it is, and what its policy says."""
+        number = next((i for i, fits in enumerate(self.fits) if fits(query)), len(self.fits))
+        rule = "no rule fits" if number == len(self.fits) else f"rule {number + 1}"
+        said = why(self.policies[number], query, view, decision)
+        return f"{rule}: {said}" if said else rule
+
 
 @dataclass(frozen=True)
 class LearningRuled:
@@ -144,6 +151,10 @@ class LearningRuled:
         """What the policy of the first rule that fits decides; it will be told how good that was."""
         policy = self.whose[query.id] = self.ruled.of(query)
         return policy.decide(query, view)
+
+    def why(self, query: Query, view: FleetView, decision: Decision) -> str:
+        """As the rules do."""
+        return self.ruled.why(query, view, decision)
 
     def learn(self, feedback: Feedback) -> None:
         """Tell it."""

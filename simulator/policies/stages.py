@@ -50,6 +50,18 @@ class Bands:
             return Verdict.ACCEPT
         return Verdict.ABSTAIN if value < self.abstain_below else Verdict.ESCALATE
 
+    def said(self, value: float) -> str:
+        """Which band that is, in words."""
+        if value != value:
+            return "no number, so not accepted"
+        if value >= self.accept:
+            return f"at least accept {self.accept:.4g}"
+        if value < self.keep_below:
+            return f"below keep_below {self.keep_below:.4g}: nobody would do better"
+        if value < self.abstain_below:
+            return f"below abstain_below {self.abstain_below:.4g}"
+        return f"below accept {self.accept:.4g}"
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -122,6 +134,30 @@ class Staged:
             if verdict is Verdict.ABSTAIN:
                 return Drop(ABSTAIN)
         return Drop(query.failure) if kept is None else Finish(kept)
+
+    def why(self, query: Query, view: FleetView, decision: Decision) -> str:
+        """What the newest stage that has ended told of its answers, and the bound that it was held against."""
+        at, said = 0, "" if query.asked else "the first of its stages"
+        for stage in self.stages:
+            begun, at = at, at + stage.due
+            answers = [outcome for outcome in query.outcomes[begun:at] if isinstance(outcome, Answer)]
+            if len(query.outcomes) < at:
+                break
+            if not answers:
+                said = f"no answer came of {', '.join(call.pool for call in stage.calls)}"
+                continue
+            name, value = "confidence", answers[-1].score
+            if stage.signal is not None:
+                name, value = "signal", stage.signal(query, answers).value
+            if stage.check is not None:
+                begun, at = at, at + stage.check.samples
+                if len(query.outcomes) < at:
+                    return f"{stage.check.pool} is to judge the answer"
+                votes = [outcome.score for outcome in query.outcomes[begun:at] if isinstance(outcome, Answer)]
+                name, value = f"vote of {stage.check.pool}", sum(votes) / len(votes) if votes else nan
+            said = f"{name} {value:.4g}"
+            said = f"{said} is {stage.rule.said(value)}" if isinstance(stage.rule, Bands) else said
+        return said
 
 
 def taken(pool: str) -> Stage:

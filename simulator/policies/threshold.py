@@ -32,5 +32,17 @@ class Threshold:
 
     def decide(self, query: Query, view: FleetView) -> Decision:
         """Ask one of the two, once."""
-        score = query.prompt_tok if self.task_scores is None else self.task_scores.get(query.task or "", float("-inf"))
-        return failed_or(query, self._asks[score >= self.threshold])
+        return failed_or(query, self._asks[self._score(query) >= self.threshold])
+
+    def why(self, query: Query, view: FleetView, decision: Decision) -> str:
+        """The score, and on which side of the threshold it lies."""
+        if query.asked:
+            return "no other pool is asked"
+        score, of = self._score(query), "prompt's tokens" if self.task_scores is None else "task's score"
+        side = "at least" if score >= self.threshold else "below"
+        return f"the {of}, {score:.4g}, {side} the threshold {self.threshold:.4g}"
+
+    def _score(self, query: Query) -> float:
+        if self.task_scores is None:
+            return query.prompt_tok
+        return self.task_scores.get(query.task or "", float("-inf"))

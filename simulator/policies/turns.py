@@ -13,13 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from simulator.policies.core import Answer, Ask, Decision, Feedback, FleetView, Learner, Outcome, Policy, Query
+from simulator.policies.core import Answer, Ask, Decision, Feedback, FleetView, Learner, Outcome, Policy, Query, why
 
 
 class Turn:
     """Whose turn it is with a query, and from where on: what a holder remembers of it."""
 
-    __slots__ = ("answer", "asked", "begun_s", "final", "late", "outcomes", "own", "whose")
+    __slots__ = ("answer", "asked", "begun_s", "final", "late", "outcomes", "own", "value", "whose")
 
     def __init__(self) -> None:
         self.whose = 0
@@ -28,6 +28,7 @@ class Turn:
         self.own: Query | None = None  # the query as the later turns see it
         self.answer: Answer | None = None  # what there is to give, so far
         self.final: dict[str, int] = {}  # pools asked for a final answer, after so many calls
+        self.value: float | None = None  # what the newest check said
         self.begun_s = 0.0
 
     def passes(self, query: Query, to: int, now_s: float) -> None:
@@ -99,6 +100,10 @@ class Teaches:
     def decide(self, query: Query, view: FleetView) -> Decision:
         """As the policy does."""
         return self.policy.decide(query, view)
+
+    def why(self, query: Query, view: FleetView, decision: Decision) -> str:
+        """As the policy does."""
+        return why(self.policy, query, view, decision)
 
     def learn(self, feedback: Feedback) -> None:
         """Tell all of them."""

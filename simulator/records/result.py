@@ -15,11 +15,13 @@ import duckdb
 import yaml
 
 from simulator.records.errors import ResultError
+from simulator.records.stories import Stories
 from simulator.records.summary import Summary
 from simulator.records.tables import SCHEMA, StoredTables, TablesLike, write_table
 
 KIND = "multillm-result"  # in manifest.json: what marks a folder as ours
 SCHEMA_VERSION = 1
+STORIES = "stories.json"
 _SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where it is there: sweeps read thousands
 IDENTITY = ("version", "inputs")  # of the manifest: with the scenario and the seed, what makes two runs equal
 
@@ -27,6 +29,8 @@ IDENTITY = ("version", "inputs")  # of the manifest: with the scenario and the s
 @dataclass(frozen=True)
 class Result:
     """A run: its resolved scenario, what happened (`tables`), what that says (`summary`), and by whom (`manifest`).
+
+    `stories` tell of a few queries what no table does; results of older versions have none.
 
     Of the manifest, `version` (of the simulator) and `inputs` (hashes of the profiles and data used) belong to the
     result's identity; the rest (host, times) may differ between equal runs.
@@ -37,6 +41,7 @@ class Result:
     tables: TablesLike
     summary: Summary
     manifest: Mapping[str, Any]
+    stories: Stories | None = None
 
     def save(self, folder: Path | None = None) -> Path:
         """Keep this result: see `save`."""
@@ -111,11 +116,13 @@ def read_result(folder: Path) -> Result:
     try:
         scenario = yaml.load((folder / "scenario.resolved.yaml").read_text(encoding="utf-8"), _SAFE)
         summary = Summary.from_dict(json.loads((folder / "summary.json").read_text(encoding="utf-8")))
+        kept = folder / STORIES
+        stories = Stories.from_dict(json.loads(kept.read_text(encoding="utf-8"))) if kept.exists() else None
     except OSError as error:
         raise ResultError(f"{folder}: incomplete: {error.filename}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise ResultError(f"{folder}: broken summary.json or scenario.resolved.yaml") from error
-    return Result(summary.name, scenario, StoredTables(folder), summary, manifest)
+        raise ResultError(f"{folder}: broken summary.json, {STORIES} or scenario.resolved.yaml") from error
+    return Result(summary.name, scenario, StoredTables(folder), summary, manifest, stories)
 
 
 def _write(result: Result, folder: Path) -> None:
@@ -125,12 +132,14 @@ def _write(result: Result, folder: Path) -> None:
     scenario = yaml.safe_dump(dict(result.scenario), sort_keys=False, allow_unicode=True)
     (folder / "scenario.resolved.yaml").write_text(scenario, encoding="utf-8")
     _write_json(result.summary.to_dict(), folder / "summary.json")
+    if result.stories is not None:
+        _write_json(result.stories.to_dict(), folder / STORIES, indent=None)
     marks = {"kind": KIND, "schema": SCHEMA_VERSION, "hash": result_hash(result)}
     _write_json({**result.manifest, **marks}, folder / "manifest.json")
 
 
-def _write_json(value: Any, path: Path) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+def _write_json(value: Any, path: Path, indent: int | None = 2) -> None:
+    path.write_text(json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

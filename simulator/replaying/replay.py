@@ -25,7 +25,7 @@ from simulator.engine.life import ABSTAINED, DROPPED, FATES, FINISHED, Life
 from simulator.engine.pool import PoolPlan
 from simulator.engine.replication import ABSTENTIONS, Replication
 from simulator.policies.core import Answer, Ask, Call, Drop, Failed, Finish, Learner, Query, Wait
-from simulator.replaying.answering import Air, Answering, Flight
+from simulator.running.answering import Air, Answering, Flight
 from simulator.workload.streams import uniform
 
 MOST_DECISIONS = 10_000  # about one query: a policy that is asked more often never ends it

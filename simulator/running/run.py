@@ -26,12 +26,14 @@ from simulator.physics.rounds import Rounds
 from simulator.physics.table import Table
 from simulator.physics.values import weakest
 from simulator.records.result import Result
+from simulator.records.stories import Stories
 from simulator.records.tables import SCHEMA, Tables
 from simulator.running.attribution import attributed_j
 from simulator.running.excerpt import Happened
 from simulator.running.inputs import inputs, version
 from simulator.running.ledger import ledger
 from simulator.running.machines import machines
+from simulator.running.stories import followed, stories
 from simulator.running.tables import calls_table, hosted_j, queries_table
 from simulator.running.timeline import timeline
 from simulator.workload.streams import uniform
@@ -55,10 +57,12 @@ def run(
     told: list[dict[str, pd.DataFrame]] = []
     windows: list[Window] = []
     samples: list[Sample] = []  # of `until`
+    sampled: Stories | None = None
     facts = _facts(system, [])
     first = spec.run.replications if until is None else min(spec.run.replications, until.most)
     while len(told) < first or (until is not None and not until.is_enough(samples, spec.seed)):
-        one, seen = _replicate(system, len(told), progress, None if told else watch)
+        one, seen, of_first = _replicate(system, len(told), progress, None if told else watch)
+        sampled = of_first or sampled
         told.append(one)
         windows.append(seen)
         if until is not None:
@@ -80,16 +84,17 @@ def run(
         manifest["until"] = {**asdict(until), "reached": until.reached(samples, spec.seed)}
     resolved = system.scenario.resolved()
     resolved["run"]["replications"] = len(windows)
-    return Result(spec.name, resolved, tables, summary, manifest)
+    return Result(spec.name, resolved, tables, summary, manifest, sampled)
 
 
 def _replicate(
     system: System, number: int, progress: Progress | None, watch: Watch | None
-) -> tuple[dict[str, pd.DataFrame], Window]:
-    """One replication's tables, and the part of it that is measured."""
+) -> tuple[dict[str, pd.DataFrame], Window, Stories | None]:
+    """One replication's tables, the part of it that is measured, and stories of the first one's queries."""
     world = system.world(number)
+    rows = followed(system.scenario.spec.seed, len(world)) if number == 0 else ()
     with threadpool_limits(1):  # no bit of what a policy reckons depends on the cores, and its matrices are small
-        one = Replication(system.plan, world, uniform(system.scenario.spec.seed, number))
+        one = Replication(system.plan, world, uniform(system.scenario.spec.seed, number), rows)
         logs = one.run(None if progress is None else lambda came: progress(number, came))
     end_s = one.end_s
     del one  # its lists are as large as the tables
@@ -116,7 +121,8 @@ def _replicate(
     for name, table in tables.items():
         table.insert(0, "replication", number)
         assert list(table.columns) == list(SCHEMA[name]), (name, list(table.columns))
-    return tables, seen
+    told = stories(system, world, logs.notes, queries, calls, seen.start_s) if number == 0 else None
+    return tables, seen, told
 
 
 def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:

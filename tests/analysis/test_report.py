@@ -44,7 +44,7 @@ class Read(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.elements.append((tag, dict(attrs)))
-        if tag != "meta":
+        if tag not in ("meta", "input"):
             self.open.append(tag)
         if tag == "tr":
             self.rows.append([])
@@ -149,7 +149,7 @@ def test_every_figure_has_marks_data_a_sentence_and_a_place(result, html):
     made, read = figures(result), Read(html)
     kept = {each["name"]: each for each in drawn(read)}
     places = {attrs.get("id") for _, attrs in read.elements}
-    assert len(made) == len(kept) == 13
+    assert len(made) == len(kept) == 14
     for figure in made:
         assert not figure.absent
         assert figure.reading.endswith(".")
@@ -279,7 +279,7 @@ def test_a_run_without_any_row_gives_a_page(result):
     tables = Tables(**{name: getattr(result.tables, name).iloc[:0] for name in SCHEMA})
     summary = replace(result.summary, metrics={}, energy=(), pools=(), slos=())
     text = page(replace(result, tables=tables, summary=summary))
-    assert text.count("Not drawn:") == 13
+    assert text.count("Not drawn:") == 14
     assert len(text) < 100_000  # nothing to draw, so no plotly
 
 

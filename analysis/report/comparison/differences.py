@@ -72,7 +72,6 @@ def _relative(
         "yaxis": {"tickvals": list(range(len(keys))), "ticktext": labels, "range": [len(keys) - 0.5, -0.5]},
         "shapes": [_zero()],
         "height": 110 + len(keys) * (26 + 9 * len(compared)),
-        "tall": True,
     }
     return tuple(traces), layout
 

@@ -17,6 +17,7 @@ from analysis.report.run.fleet import fleet
 from analysis.report.run.flow import flow
 from analysis.report.run.latency import TIMES, cdf, stages
 from analysis.report.run.measured import Measured
+from analysis.report.run.stories import stories
 from analysis.report.run.timeline import timeline
 from simulator.records.metrics import ACRONYMS
 from simulator.records.result import Result
@@ -55,6 +56,7 @@ def _figures(result: Result) -> tuple[Figure, ...]:
         roc(run, pools),
         cost(run, pools),
         carbon(run, pools),
+        stories(result, pools),
     )
 
 

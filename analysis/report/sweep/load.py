@@ -224,7 +224,7 @@ def _told(found: Knee) -> str:
 
 def _layout(shapes: list[dict[str, Any]], most: float, lines: int) -> dict[str, Any]:
     return {
-        **{"height": 620 + legend_px(lines), "tall": True, "hovermode": "closest", "shapes": shapes},
+        **{"height": 620 + legend_px(lines), "hovermode": "closest", "shapes": shapes},
         "xaxis": {"title": {"text": "queries offered [1/s]", "standoff": 4}, "anchor": "y2"},
         "yaxis": {"title": {"text": "within all limits [%]"}, "domain": [0.54, 1], "range": [-3, 104]},
         "yaxis2": {"title": {"text": "goodput [1/s]"}, "domain": [0, 0.46], "range": [-0.03 * most, 1.08 * most]},

@@ -16,7 +16,7 @@ from simulator.engine.life import Life
 from simulator.engine.plan import JudgePlan, StationPlan
 from simulator.engine.pool import PoolPlan, Uniform
 from simulator.policies.core import Call
-from simulator.replaying.idle import NOWHERE, Cost, Idle, idle_ways
+from simulator.running.idle import NOWHERE, Cost, Idle, idle_ways
 from simulator.workload.traffic import World
 
 
