@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from analysis.grids import html_text
 
 ALLOWED = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+ALLOWED_WITH_WEBGL = ALLOWED.replace("script-src", "script-src 'unsafe-eval'")  # Plotly makes functions for WebGL
 
 
 class Section(NamedTuple):
@@ -22,8 +23,11 @@ class Section(NamedTuple):
     inside: str
 
 
-def frame(title: str, head: str, sections: Sequence[Section], after: str = "") -> str:
-    """A whole page: `title` (text), `head` (HTML) below it, links, sections, and `after` (HTML) at the end."""
+def frame(title: str, head: str, sections: Sequence[Section], after: str = "", allowed: str = ALLOWED) -> str:
+    """A whole page: `title` (text), `head` (HTML) below it, links, sections, and `after` (HTML) at the end.
+
+    `allowed` is what the browser lets the page do: nothing that leaves it.
+    """
     links = "".join(f'<a href="#{mark}">{html_text(title)}</a>' for mark, title, _ in sections if title)
     body = "".join(
         f'<section id="{mark}">\n{f"<h2>{html_text(title)}</h2>" if title else ""}\n{inside}</section>\n'
@@ -32,7 +36,7 @@ def frame(title: str, head: str, sections: Sequence[Section], after: str = "") -
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{ALLOWED}">\n<title>{html_text(title)}</title>\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{allowed}">\n<title>{html_text(title)}</title>\n'
         f"<style>\n{Path(__file__).with_name('page.css').read_text(encoding='utf-8')}</style>\n</head>\n<body>\n"
         f'<header>\n<h1>{html_text(title)}</h1>\n{head}<nav aria-label="Sections">{links}</nav>\n</header>\n'
         f"<main>\n{body}</main>\n{after}</body>\n</html>\n"

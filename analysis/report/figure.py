@@ -13,6 +13,7 @@ import pandas as pd
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B3A100")  # Okabe and Ito, no black
 DASHES = ("solid", "dash", "dot", "dashdot")  # told apart where there are more pools than colours
 GREY = "#8A8A8A"
+SCALE = ((0.0, COLOURS[0]), (0.5, "#9A9A9A"), (1.0, COLOURS[1]))  # from good to bad, seen on light and on dark
 DIGITS = 5
 
 
@@ -34,7 +35,8 @@ class Figure:
 
     Where there are `choices`, a figure is drawn from them: a single one names one of the `versions` (traces and what
     their layout has more), several are given to the figure's own `script` (a file of this folder), which makes traces
-    and layout in the browser out of `inside`. `above` the lists and `below` the buttons stands HTML of its own.
+    and layout in the browser out of `inside`. `above` the lists and `below` the buttons stands HTML of its own. `webgl`
+    says that Plotly draws it with WebGL.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Figure:
     inside: Any = None
     above: str = ""
     below: str = ""
+    webgl: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """As the page keeps it."""

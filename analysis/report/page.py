@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 
-from analysis.frame import Section, frame, packed
+from analysis.frame import ALLOWED, ALLOWED_WITH_WEBGL, Section, frame, packed
 from analysis.grids import html_text
 from analysis.report.figure import Choice, Figure
 
@@ -32,7 +32,9 @@ class Report:
     def html(self) -> str:
         """The page as one file."""
         drawn = [Section(each.name, each.title, _figure(each)) for each in self.figures]
-        return frame(self.title, self.head, [*self.before, *drawn, *self.after], _scripts(self.figures, self.scripts))
+        scripts = _scripts(self.figures, self.scripts)
+        allowed = ALLOWED_WITH_WEBGL if any(figure.webgl for figure in self.figures) else ALLOWED
+        return frame(self.title, self.head, [*self.before, *drawn, *self.after], scripts, allowed)
 
 
 def _figure(figure: Figure) -> str:

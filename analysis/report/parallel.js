@@ -2,32 +2,35 @@
 window.makers = window.makers || {};
 window.makers.parallel = (figure, choice) => {
   const { dimensions } = figure.inside;
+  if (!document.createElement("canvas").getContext("webgl")) {
+    const text = "This figure needs WebGL, which is not there;<br>its data are in the CSV.";
+    return { traces: [], layout: { annotations: [{ text, showarrow: false }], xaxis: { visible: false }, yaxis: { visible: false } } };
+  }
   const plot = document.getElementById("plot-parallel");
   const width = Math.max(plot.parentElement.clientWidth, 120 * dimensions.length); // a narrow page scrolls it
   const colour = dimensions.find((each) => each.key === choice.colour);
-  // Names break at dots, so that neighbours do not run into each other.
-  const label = (text) => text.replace(/(.{8,}?[. ])/g, "$1<br>");
   return {
     traces: [
       {
-        type: "parcoords", labelside: "top", labelfont: { size: 11 }, tickfont: { size: 10 },
+        type: "parcoords", labelside: "top", labelangle: -18, labelfont: { size: 11 }, tickfont: { size: 10 },
         line: {
-          color: colour.values, colorscale: "Cividis", showscale: true,
+          color: colour.values, colorscale: figure.inside.colours, reversescale: colour.reversed, showscale: true,
           colorbar: { thickness: 12, outlinewidth: 0, title: { text: colour.label, side: "right" } },
         },
         dimensions: dimensions.map(({ label: text, values, ticks, whole }) => ({
-          label: label(text), values,
-          ...(ticks ? { tickvals: ticks.map((_, at) => at), ticktext: ticks } : whole ? { tickformat: "d" } : {}),
+          label: text, values,
+          ...(ticks ? { tickvals: ticks.places, ticktext: ticks.texts } : whole ? { tickformat: "d" } : {}),
         })),
       },
     ],
-    layout: { height: 480, width: Math.min(width, 4000), uirevision: "brushed" },
+    layout: { height: 480, margin: { l: 80, t: 110, b: 30 }, width: Math.min(width, 4000), uirevision: "brushed" },
   };
 };
 
 window.afterwards = window.afterwards || {};
 window.afterwards.parallel = (figure, plot) => {
   const rows = [...document.querySelectorAll("#table-of-points tbody tr")];
+  plot.tabIndex = 0; // it scrolls where the page is narrow
   const note = document.createElement("p");
   note.className = "note";
   note.setAttribute("aria-live", "polite");

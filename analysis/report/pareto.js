@@ -45,7 +45,7 @@ window.makers.pareto = (figure, choice) => {
   const [low, high] = known.length ? ends(known) : [0, 1];
   const name = (metric) => (metric.unit ? `${metric.title} [${metric.unit}]` : metric.title);
   const scale = {
-    cmin: low, cmax: high > low ? high : low + 1, colorscale: "Cividis", reversescale: colour.better === "lower",
+    cmin: low, cmax: high > low ? high : low + 1, colorscale: figure.inside.colours, reversescale: colour.better === "higher",
     colorbar: {
       orientation: "h", x: 0.5, y: 1.02, yanchor: "bottom", thickness: 12, len: narrow ? 1 : 0.6, outlinewidth: 0, nticks: narrow ? 4 : 7,
       title: { text: `colour: ${name(colour)}`, side: "top" },

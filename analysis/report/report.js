@@ -49,7 +49,7 @@
       ...given,
       width: wide, height: height + (narrow ? 22 * rows : 0),
       shapes: (given.shapes || []).map((each) => shape(each, page)),
-      margin: { l: 60, r: 12, t: 30, b: 50 },
+      margin: { l: 60, r: 12, t: 30, b: 50, ...given.margin },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, sans-serif", size, color: page.ink },
       showlegend: traces.some((trace) => trace.name),

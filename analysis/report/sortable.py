@@ -28,7 +28,7 @@ def sortable(name: str, label: str, heads: Sequence[str], rows: Sequence[tuple[i
     numeric = [any(cell.number is not None for cell in column) for column in zip(*columns, strict=True)]
     marks = ["number", *("number" if each else "words" for each in numeric)]
     top = "".join(
-        f'<th class="{mark}" scope="col">{html_text(head)}</th>' for head, mark in zip(heads, marks, strict=True)
+        f'<th class="{mark}" scope="col">{_breaking(head)}</th>' for head, mark in zip(heads, marks, strict=True)
     )
     body = "".join(f'<tr data-row="{number}">{_row(number, cells, marks[1:])}</tr>\n' for number, cells in rows)
     box = "wide tall" if len(rows) > MANY else "wide"
@@ -36,6 +36,11 @@ def sortable(name: str, label: str, heads: Sequence[str], rows: Sequence[tuple[i
         f'<div class="{box}" tabindex="0" role="region" aria-label="{html_text(label)}">'
         f'<table class="sortable" id="{name}">\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n'
     )
+
+
+def _breaking(head: str) -> str:
+    """Dotted keys may break after a dot."""
+    return html_text(head).replace(".", ".<wbr>")
 
 
 def _row(number: int, cells: Sequence[Cell], marks: Sequence[str]) -> str:

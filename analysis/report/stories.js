@@ -43,7 +43,7 @@
   }
 
   function filter() {
-    const value = (name) => document.getElementById(`stories-${name}`).value;
+    const value = (name) => document.getElementById(`stories-${name}`)?.value ?? "";
     const text = value("text").trim().toLowerCase();
     let shown = 0;
     for (const row of rows) {

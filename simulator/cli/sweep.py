@@ -56,8 +56,11 @@ def sweep(
     until_ci: UntilCi = None,
     metric: UntilMetric = None,
     max_reps: MaxReps = None,
+    with_report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Write report.html into the sweep's folder.")
+    ] = True,
 ) -> None:
-    """Run many points of one scenario; those that have a result are not run again.
+    """Run many points of one scenario; those that have a result are not run again. Write a report of them all.
 
     Exit codes: 0 fine, 2 wrong command line or file, 4 some points failed (the rest is kept), 130 interrupted.
     """
@@ -76,6 +79,8 @@ def sweep(
         run_plan(made, jobs, backend.value, client, told, max_fail, fresh)
     failures = failed(made)
     _tell(made, len(failures))
+    if with_report:
+        _report(made)
     if until is not None:
         _tell_precision(made, until)
     for error in list(failures.values())[:TOLD]:
@@ -189,6 +194,25 @@ def _tell(made: Plan, failures: int) -> None:
     finished = len(made.jobs) - len(made.left())
     print(f"{finished} of {len(made.jobs)} points have a result" + (f", {failures} failed" if failures else ""))
     print(f"sweep: {display(made.folder)}")
+
+
+def _report(made: Plan) -> None:
+    """Write the page of this sweep. The results are there already, so a page that cannot be written ends nothing."""
+    from analysis.report.sweep.report import sweep_report
+    from analysis.report.sweep.swept import read_sweep
+    from simulator.records.errors import ResultError
+    from simulator.records.files import write_text
+    from simulator.records.sweep import INDEX
+    from simulator.spec.reader import display
+
+    page = made.folder / "report.html"
+    try:
+        write_text(page, sweep_report(read_sweep(made.folder, made.index)).html())
+    except ResultError as error:
+        again = f"`multillm report {display(made.folder / INDEX / made.index.hash)}.json`"
+        print(f"no report: {error}; {again} writes it later", file=sys.stderr)
+    else:
+        print(f"report: {display(page)}")
 
 
 def _tell_precision(made: Plan, until: Until) -> None:

@@ -72,7 +72,15 @@ def halves(queries: int, points: int, folder: Path) -> Spent:
 def swept(queries: int, points: int, folder: Path, backend: str) -> Spent:
     """What the command takes that sweeps over the same points on as many cores."""
     command = [sys.executable, "-m", "simulator", "sweep", str(SCENARIO), "--jobs", str(CORES), "--backend", backend]
-    command += ["--grid", f"seed=0..{points - 1}", "--set", f"run.queries={queries}", "--out", str(folder)]
+    command += [
+        "--grid",
+        f"seed=0..{points - 1}",
+        "--set",
+        f"run.queries={queries}",
+        "--no-report",
+        "--out",
+        str(folder),
+    ]
     before = spent()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return since(before)

@@ -88,7 +88,7 @@ def test_one_process_two_processes_and_a_cluster_make_the_same_table_and_the_sam
 def test_the_command_line_reaches_the_cluster(multillm: Callable[..., tuple[int, str, str]], scheduler: Path) -> None:
     args = ("sweep", "tiny.yaml", "--grid", "seed=1,2,3", "--backend", "dask", "--cluster", address(scheduler))
     code, out, _ = multillm(*args)
-    assert (code, out.splitlines()[-2]) == (0, "3 of 3 points have a result")
+    assert (code, out.splitlines()[-3]) == (0, "3 of 3 points have a result")
 
 
 def test_a_worker_with_another_version_is_shown_in_a_table_and_nothing_runs(

@@ -39,8 +39,9 @@ def at_work(folder: Path) -> int:
 def ended(child: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Exit code, the line that counts the points, and errors."""
     code, out, err = end(child)
-    assert out.splitlines()[-1] == "sweep: out"
-    return code, out.splitlines()[-2], err
+    *_, points, folder, page = out.splitlines()
+    assert (folder, page) == ("sweep: out", "report: out/report.html")
+    return code, points, err
 
 
 def resumed(folder: Path, before: dict[str, bytes]) -> None:

@@ -119,7 +119,7 @@ def test_a_failed_point_is_tried_again_and_no_longer_told_of_when_it_works(here:
     assert multillm(*args)[0] == 4
     (here / "mended").touch()
     code, out, err = multillm(*args)
-    assert (code, out.splitlines()[-2], err) == (0, "1 of 1 points have a result", "")
+    assert (code, out.splitlines()[-3], err) == (0, "1 of 1 points have a result", "")
     assert list((here / "out" / "failed").iterdir()) == []
 
 
@@ -156,7 +156,7 @@ def test_a_dry_run_says_what_is_there_even_where_all_is_to_be_run_again(here: Pa
 def test_the_end_of_a_sweep_is_a_table_of_limits_and_headlines(here: Path, multillm: Shell) -> None:
     (here / "tiny.yaml").write_text(TINY + "slo: [{metric: ttft_s, percentile: 95, max: 0.01}]\n")
     _, out, _ = multillm("sweep", "tiny.yaml", "--grid", "run.queries=30,60", "--out", "out", "--jobs", "1")
-    head, first, second, _, _ = out.splitlines()
+    head, first, second, _, _, _ = out.splitlines()
     assert re.split(r"\s{2,}", head.strip()) == [
         "run.queries", "TTFT p95 [ms]", "end-to-end time p95 [ms]", "energy per query [J]", "cost per query [$ / 1k]",
         "limits", "verdict",

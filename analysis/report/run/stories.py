@@ -118,13 +118,16 @@ def _table(rows: list[tuple[str, ...]]) -> str:
 
 
 def _filters(told: list[Story], queries: Mapping[int, Any], pools: Pools, calls: list[pd.DataFrame]) -> str:
-    """Lists and a line of text that say which rows are shown; they work with JavaScript only, and are hidden else."""
+    """Lists and a line of text that say which rows are shown; a list of one thing is left out.
+
+    They work with JavaScript only, and are hidden else.
+    """
     asked = {pool for part in calls for pool in part["pool"].astype(str)}
     of = {
         "class": sorted({str(queries[one.query]["cls"]) for one in told}),
         "kind": sorted({one.kind for one in told}),
         "pool": [*(name for name in pools.names if name in asked), *sorted(asked - set(pools.names))],
-        "escalated": ["yes", "no"],
+        "escalated": sorted({_escalated(queries[one.query]) for one in told}, reverse=True),
     }
     labels = {"class": "Class", "kind": "What kind it is", "pool": "Pool asked", "escalated": "Escalated"}
     lists = "".join(
@@ -132,9 +135,14 @@ def _filters(told: list[Story], queries: Mapping[int, Any], pools: Pools, calls:
         + "".join(f"<option>{html_text(option)}</option>" for option in options)
         + "</select></label>"
         for name, options in of.items()
+        if len(options) > 1
     )
     text = '<label>Text in the row<input type="search" id="stories-text"></label>'
     return f'<div class="choices" hidden>{lists}{text}<output id="stories-count"></output></div>\n'
+
+
+def _escalated(query: Mapping[str, Any]) -> str:
+    return "yes" if query["escalated"] else "no"
 
 
 def _story(one: Story, query: dict[str, Any], calls: pd.DataFrame) -> dict[str, Any]:
@@ -154,7 +162,7 @@ def _story(one: Story, query: dict[str, Any], calls: pd.DataFrame) -> dict[str, 
         "query": str(one.query),
         "class": str(query["cls"]),
         "kind": one.kind,
-        "escalated": "yes" if query["escalated"] else "no",
+        "escalated": _escalated(query),
         "pool": sorted(set(calls["pool"].astype(str))),
         "labels": of_one.call_labels(calls),
         "bars": of_one.bars(calls, arrived_s),

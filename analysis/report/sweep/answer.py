@@ -11,6 +11,7 @@ from simulator.records.metrics import NAMED, title_of
 
 CHIPS = {"STABLE": "good", "BACKLOGGED": "bad", "OVERLOADED": "bad"}
 SENTENCE = 4  # metrics that the first lines speak of
+LONGEST = 80  # characters of the values of a point in a sentence
 EQUAL = 1e-9  # a fraction by which numbers may differ and still be the same
 
 
@@ -84,7 +85,7 @@ def answer(swept: Swept) -> str:
     for one in found:
         if one not in same:
             by_point.setdefault(one.number, []).append(one)
-    winners = [f"{swept.label(number)} is best in {_listed(swept, each)}" for number, each in by_point.items()]
+    winners = [f"{swept.label(number, LONGEST)} is best in {_listed(swept, each)}" for number, each in by_point.items()]
     if winners:
         told += (" Of these, " if within else ", ") + "; ".join(winners) + "."
     elif not within:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.report.figure import Choice, Figure, absent, rounded, shown
+from analysis.report.figure import SCALE, Choice, Figure, absent, rounded, shown
 from analysis.report.sweep.swept import Swept
 from simulator.records.metrics import NAMED, title_of
 
@@ -16,8 +16,9 @@ AXES = {  # what is chosen first, where it is known
 }
 READING = (
     "Each mark is a point of the sweep with its 95 % intervals; better lies towards the top right, so an axis on which "
-    "less is better runs backwards. The line joins the points that no other beats on both axes: to the left of it and "
-    "below there is always a better one. The star is the first point, and hollow marks are overloaded or miss a limit."
+    "less is better runs backwards, and blue is better. The line joins the points that no other beats on both axes: to "
+    "the left of it and below there is always a better one. The star is the first point of the sweep, and hollow marks "
+    "are not stable or miss a limit."
 )
 
 
@@ -33,13 +34,13 @@ def pareto(swept: Swept) -> Figure:
     if 0 < len(swept.within) < len(swept.results):
         fronts = {"within": "the points that are stable and hold all limits", "all": "all points"}
         choices.append(Choice("front", "front of", fronts, "within"))
-    return Figure(NAME, TITLE, READING, swept.rows, choices=tuple(choices), script="pareto.js", inside=_inside(swept))
+    return Figure(NAME, TITLE, READING, swept.table, choices=tuple(choices), script="pareto.js", inside=_inside(swept))
 
 
 def _first(swept: Swept, wanted: tuple[str, ...]) -> str:
     """The first of the wanted metrics that differs between points, else that there is, else the first of all."""
     there = [key for key in wanted if key in swept.metrics]
-    return next((key for key in there if swept.rows[key].nunique() > 1), (*there, swept.metrics[0])[0])
+    return next(filter(swept.differs, there), (*there, swept.metrics[0])[0])
 
 
 def _inside(swept: Swept) -> dict[str, object]:
@@ -50,6 +51,7 @@ def _inside(swept: Swept) -> dict[str, object]:
         "labels": [_label(swept, number) for number in swept.results],
         "verdicts": [result.summary.verdict for result in swept.results.values()],
         "within": [number in within for number in swept.results],
+        "colours": SCALE,
         "metrics": {key: _metric(swept, key) for key in swept.metrics},
     }
 

@@ -29,7 +29,7 @@ def failed(swept: Swept) -> Grid:
 
 
 def origin(swept: Swept) -> Grid:
-    """What makes the sweep again: its name, seeds, sizes and versions."""
+    """What makes the sweep again. When and where it ran is left out: equal sweeps have equal reports."""
     summaries = [result.summary for result in swept.results.values()]
     manifests = [result.manifest for result in swept.results.values()]
     told = {
@@ -40,9 +40,6 @@ def origin(swept: Swept) -> Grid:
         "replications": _distinct([str(one.replications) for one in summaries]),
         "queries of a point": _distinct([f"{one.queries:,}" for one in summaries]),
         "multillm-sim": _distinct([str(one.get("version", ABSENT)) for one in manifests]),
-        "written": _ends_of([str(one.get("written", ABSENT)) for one in manifests]),
-        "Python": _distinct([str(one.get("python", ABSENT)) for one in manifests]),
-        "machine": _distinct([str(one.get("machine", ABSENT)) for one in manifests]),
     }
     return Grid(("what", "value"), tuple(told.items()), frozenset({"what", "value"}))
 
@@ -83,11 +80,3 @@ def _distinct(values: list[str], most: int = 5) -> str:
     found = list(dict.fromkeys(values))
     more = f", ... ({len(found):,} values)" if len(found) > most else ""
     return ", ".join(found[:most]) + more if found else ABSENT
-
-
-def _ends_of(values: list[str]) -> str:
-    """The first and the last."""
-    if not values:
-        return ABSENT
-    first, last = min(values), max(values)
-    return first if first == last else f"{first} to {last}"

@@ -66,5 +66,5 @@ def _origin(swept: Swept) -> str:
         return told
     number, result = next(iter(swept.results.items()))
     scenario = yaml.safe_dump(dict(result.scenario), sort_keys=False, allow_unicode=True)
-    note = f"every value of {swept.label(number)}; the others differ in what is varied"
+    note = f"of point {number}; the others differ in what is varied"
     return told + folded("The scenario", note, f'<pre tabindex="0">{html_text(scenario)}</pre>\n')

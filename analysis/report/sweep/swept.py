@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +12,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.grids import ABSENT
+from analysis.report.figure import rounded
 from analysis.report.run.tables import key_of
+from analysis.report.sweep.words import text, words
 from simulator.records.errors import ResultError
 from simulator.records.metrics import NAMED, Scale, figure, scale, title_of
 from simulator.records.result import Result, read_result
@@ -32,7 +33,6 @@ HEADLINES = (  # after those that have a limit
     *("accuracy", "ttft_s.p95", "e2e_s.p95", "energy_j_per_query", "cost_usd_per_query", "co2_g_per_query"),
     *("goodput_per_s", "escalated_frac"),
 )
-SHORT = 60  # characters of a value in a line of text
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,11 @@ class Swept:
         one = self.results[number].summary.metrics.get(metric)
         return None if one is None or one.mean is None else one
 
+    def differs(self, metric: str) -> bool:
+        """Whether the points that the answer is about have different values of a metric."""
+        about = self.rows[self.rows["point"].isin(self.within or tuple(self.results))]
+        return len(set(rounded(about[metric])) - {None}) > 1
+
     def unit(self, metric: str) -> str:
         """The base unit of a metric."""
         found = (result.summary.metrics.get(metric) for result in self.results.values())
@@ -113,16 +118,26 @@ class Swept:
             return mean
         return f"{mean} ± {figure((one.ci_high - one.ci_low) / 2 * factor, like=one.mean * factor)}"
 
-    def values(self, number: int) -> list[str]:
-        """The varied values of a point as text, in the order of `varied`."""
-        values = self.index.points[number].values
-        return [text(values[key]) if key in values else ABSENT for key in self.varied]
+    @cached_property
+    def words(self) -> Mapping[str, Sequence[str]]:
+        """The values of each varied key as people read them, one for each point of the sweep."""
+        return {key: words([point.values.get(key) for point in self.index.points]) for key in self.varied}
 
-    def label(self, number: int) -> str:
-        """A point in words: "point 3 (fleet.edge.replicas = 4)"."""
+    def values(self, number: int) -> list[str]:
+        """The varied values of a point as people read them, in the order of `varied`."""
+        return [self.words[key][number] for key in self.varied]
+
+    def label(self, number: int, most: int | None = None) -> str:
+        """A point in words: "point 3 (fleet.edge.replicas = 4)"; with no values where these take more than `most`."""
         told = zip(self.varied, self.values(number), strict=True)
-        named = ", ".join(f"{key} = {_short(value)}" for key, value in told if value != ABSENT)
-        return f"point {number}" + (f" ({named})" if named else "")
+        named = ", ".join(f"{key} = {value}" for key, value in told if value != ABSENT)
+        return f"point {number} ({named})" if named and (most is None or len(named) <= most) else f"point {number}"
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """`rows` with maps and lists as JSON: what a CSV holds."""
+        flat = {key: self.rows[key].map(_flat) for key in self.varied}
+        return self.rows.assign(**flat)
 
     def _says(self, key: str) -> bool:
         return bool((self.rows[key].fillna(0.0) != 0).any())
@@ -162,11 +177,6 @@ def is_sweep(kept: Path) -> bool:
     return (kept / INDEX).is_dir() or (kept.is_file() and kept.parent.name == INDEX)
 
 
-def text(value: Any) -> str:
-    """A varied value as text: strings as they are, all else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
 def _only(folder: Path) -> Path:
     """The index of the folder's only sweep."""
     files = index_files(folder)
@@ -176,5 +186,5 @@ def _only(folder: Path) -> Path:
     return files[0]
 
 
-def _short(value: str) -> str:
-    return value if len(value) <= SHORT else f"{value[: SHORT - 1]}…"
+def _flat(value: Any) -> Any:
+    return text(value) if isinstance(value, Mapping | list) else value
