@@ -31,7 +31,7 @@
   const line = (each, page) => (each && page[each.color] ? { ...each, color: page[each.color] } : each);
   const shape = (each, page) => {
     const { fill, ...rest } = each;
-    if (fill) return { ...rest, fillcolor: page.faint, opacity: 0.22 };
+    if (fill) return { opacity: 0.22, ...rest, fillcolor: page.faint };
     return each.line === "ink" ? { ...rest, line: { color: page.ink, width: 1.5, dash: "dot" } } : rest;
   };
 
@@ -47,7 +47,7 @@
       ...given,
       height: height + (narrow ? 22 * rows : 0),
       shapes: (given.shapes || []).map((each) => shape(each, page)),
-      margin: { l: 60, r: 12, t: 30, b: 50 },
+      margin: { l: 60, r: 12, t: 30, b: 50, ...given.margin },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, sans-serif", size: narrow ? 12 : 13, color: page.ink },
       showlegend: traces.some((trace) => trace.name),
@@ -85,7 +85,7 @@
     button.hidden = false;
     button.addEventListener("click", () => {
       if (button.dataset.kind === "CSV") save(figure.csv, `${figure.name}.csv`);
-      else Plotly.downloadImage(place(figure), { format: "svg", filename: figure.name, width: 900, height: 500 });
+      else Plotly.downloadImage(place(figure), { format: "svg", filename: figure.name, width: 900, height: Math.max(500, place(figure).layout.height) });
     });
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll(false));

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.report.figure import Figure, Pools, absent, groups, rounded, shown
 from analysis.report.run.measured import Measured
@@ -61,18 +62,16 @@ def reliability(run: Measured, pools: Pools) -> Figure:
 
 def roc(run: Measured, pools: Pools) -> Figure:
     """Right answers kept against wrong ones kept, over all thresholds of confidence."""
-    from sklearn.metrics import roc_auc_score, roc_curve
-
     name, title = "roc", "Does confidence tell right from wrong?"
     tables, traces = [], []
     for pool, answers in _answers(run, pools):
         right, confidence = answers["right"].to_numpy(bool), answers["confidence"].to_numpy(np.float64)
         if right.all() or not right.any():
             continue
-        wrong_kept, right_kept, _ = roc_curve(right, confidence)
-        kept = np.unique(np.linspace(0, len(wrong_kept) - 1, POINTS).astype(np.int64))
-        wrong_kept, right_kept = wrong_kept[kept], right_kept[kept]
-        area = float(roc_auc_score(right, confidence))
+        wrong_kept, right_kept = _kept(right, confidence)
+        area = float(np.trapezoid(right_kept, wrong_kept))
+        some = np.unique(np.linspace(0, len(wrong_kept) - 1, POINTS).astype(np.int64))
+        wrong_kept, right_kept = wrong_kept[some], right_kept[some]
         tables.append(pd.DataFrame({"pool": pool, "wrong_kept": wrong_kept, "right_kept": right_kept, "auc": area}))
         traces.append(
             {
@@ -101,6 +100,16 @@ def roc(run: Measured, pools: Pools) -> Figure:
     }
     reading = "Each point is a threshold of confidence; the nearer a line comes to the upper left, the better it tells."
     return Figure(name, title, reading, pd.concat(tables), tuple(traces), layout)
+
+
+def _kept(right: NDArray[np.bool_], confidence: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Shares of wrong and of right answers kept, from none to all, at each confidence that answers have."""
+    order = np.argsort(confidence)[::-1]
+    right, confidence = right[order], confidence[order]
+    ends = np.append(np.flatnonzero(confidence[1:] != confidence[:-1]), len(right) - 1)  # those as sure are kept together
+    rights = np.cumsum(right)[ends]
+    wrongs = ends + 1 - rights
+    return np.append(0.0, wrongs / wrongs[-1]), np.append(0.0, rights / rights[-1])
 
 
 def _answers(run: Measured, pools: Pools) -> Iterator[tuple[str, pd.DataFrame]]:
