@@ -26,7 +26,8 @@ def ways(run: Measured, pools: Pools) -> pd.DataFrame:
     start = np.where(came < 0, first, len(classes.categories) + to[came])
     way = start * len(pools.names) + to
     size = (len(classes.categories) + len(pools.names)) * len(pools.names)
-    each = np.unique(calls["group"].to_numpy(np.int64) * size + way) % max(size, 1)  # each query once
+    each = np.sort(calls["group"].to_numpy(np.int64) * size + way)
+    each = each[np.diff(each, prepend=-1) != 0] % max(size, 1)  # each query once
     queries = np.bincount(each, minlength=size)
     energy_j = np.bincount(way, calls["energy_j"].to_numpy(np.float64), size)
     found = np.flatnonzero(queries)
