@@ -41,17 +41,19 @@
     const narrow = plot.clientWidth < 640;
     const now = made(figure);
     const traces = now.traces.map((trace) => ({ ...trace, line: line(trace.line, page) }));
-    const { height = 420, tall, ...given } = now.layout;
-    const rows = Math.ceil(traces.filter((trace) => trace.showlegend !== false).length / (narrow ? 1 : 4));
+    const { height = 420, ...given } = now.layout;
+    const told = traces.filter((trace) => trace.name && trace.showlegend !== false);
+    const entry = 50 + 8 * Math.max(0, ...told.map((trace) => trace.name.length)); // pixels of one in the legend
+    const rows = Math.ceil(told.length / Math.max(1, Math.floor(plot.clientWidth / entry)));
     const layout = {
       ...given,
-      height: height + (narrow ? 22 * rows : 0),
+      height: height + 20 * rows,
       shapes: (given.shapes || []).map((each) => shape(each, page)),
-      margin: { l: 60, r: 12, t: 30, b: 50, ...given.margin },
+      margin: { l: 60, r: 12, t: 30, b: 50 + 20 * rows, ...given.margin },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, sans-serif", size: narrow ? 12 : 13, color: page.ink },
       showlegend: traces.some((trace) => trace.name),
-      legend: { orientation: "h", x: 0, y: tall ? -0.09 : -0.2, yanchor: "top" },
+      legend: { orientation: "h", x: 0, xref: "container", y: 0, yref: "container", yanchor: "bottom" },
       hoverlabel: { align: "left", namelength: -1 },
       modebar: { color: page.faint, activecolor: page.ink, bgcolor: "rgba(0,0,0,0)" },
     };

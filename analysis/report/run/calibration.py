@@ -106,7 +106,9 @@ def _kept(right: NDArray[np.bool_], confidence: NDArray[np.float64]) -> tuple[ND
     """Shares of wrong and of right answers kept, from none to all, at each confidence that answers have."""
     order = np.argsort(confidence)[::-1]
     right, confidence = right[order], confidence[order]
-    ends = np.append(np.flatnonzero(confidence[1:] != confidence[:-1]), len(right) - 1)  # those as sure are kept together
+    ends = np.append(
+        np.flatnonzero(confidence[1:] != confidence[:-1]), len(right) - 1
+    )  # those as sure are kept together
     rights = np.cumsum(right)[ends]
     wrongs = ends + 1 - rights
     return np.append(0.0, wrongs / wrongs[-1]), np.append(0.0, rights / rights[-1])

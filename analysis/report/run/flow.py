@@ -75,7 +75,7 @@ def _paths(queries: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
             "cls": pd.Categorical(queries["cls"]),
             "first": pd.Categorical.from_codes(first, pool.categories),
             "last": pd.Categorical(queries["pool"]),
-            "outcome": pd.Categorical.from_codes(outcome, kinds),
+            "outcome": pd.Categorical.from_codes(outcome, pd.Index(kinds)),
         }
     )
     counts = kept.groupby(list(kept), observed=True, dropna=False).size().rename("queries").reset_index()

@@ -61,8 +61,11 @@ class Measured:
         row = self._row[self._number(calls)]
         there = row != GONE
         there[there] = (self.queries["fate"] == "finished").to_numpy(bool)[row[there]]
-        queries = self.queries[["arrived_s", "e2e_s"]].take(row[there])
-        return calls[there].assign(**{name: queries[name].to_numpy() for name in queries})
+        found: pd.DataFrame = calls[there].assign(
+            arrived_s=self.queries["arrived_s"].to_numpy()[row[there]],
+            e2e_s=self.queries["e2e_s"].to_numpy()[row[there]],
+        )
+        return found
 
     @cached_property
     def _arrivals(self) -> pd.DataFrame:
@@ -82,7 +85,8 @@ class Measured:
 
     def _number(self, table: pd.DataFrame) -> NDArray[np.int64]:
         """The number of each row's query over all replications."""
-        return table["replication"].to_numpy(np.int64) * self._width + table["query"].to_numpy(np.int64)
+        number: NDArray[np.int64] = table["replication"].to_numpy(np.int64) * self._width + table["query"].to_numpy()
+        return number
 
     def _after(self, table: pd.DataFrame, at: str) -> pd.DataFrame:
         """Rows of `table` whose time `at` is not in their replication's warm-up."""

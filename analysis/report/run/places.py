@@ -47,14 +47,15 @@ def places(run: Measured, pools: Pools, classes: Sequence[str]) -> Places:
     at = {pool: of_pool.get(pool, NOWHERE) for pool in pools.names}
     workload = run.scenario.get("workload") or {}
     home = next(iter(at.values()), NOWHERE)
-    origins = {cls: str((workload.get(cls) or {}).get("origin") or home) for cls in classes}
+    order = sorted(classes, key=lambda cls: list(workload).index(cls) if cls in workload else len(workload))
+    origins = {cls: str((workload.get(cls) or {}).get("origin") or home) for cls in order}
     links = _links(run)
-    order = list(dict.fromkeys(origins.values()))
-    for place in order:  # it grows while it is read: whatever is next along the links
+    names = list(dict.fromkeys(origins.values()))
+    for place in names:  # it grows while it is read: whatever is next along the links
         ends = [link.between for link in links if place in link.between]
-        order += dict.fromkeys(end for pair in ends for end in pair if end not in order)
-    order += dict.fromkeys(place for place in at.values() if place not in order)
-    return Places(tuple(order), origins, at, tuple(link for link in links if {*link.between} <= {*order}))
+        names += dict.fromkeys(end for pair in ends for end in pair if end not in names)
+    names += dict.fromkeys(place for place in at.values() if place not in names)
+    return Places(tuple(names), origins, at, tuple(link for link in links if {*link.between} <= {*names}))
 
 
 def _links(run: Measured) -> list[Link]:
