@@ -12,6 +12,7 @@ import pandas as pd
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B3A100")  # Okabe and Ito, no black
 DASHES = ("solid", "dash", "dot", "dashdot")  # told apart where there are more pools than colours
+PATTERNS = ("", "/", "x", ".")  # the same of bars
 GREY = "#8A8A8A"
 SCALE = ((0.0, COLOURS[0]), (0.5, "#9A9A9A"), (1.0, COLOURS[1]))  # from good to bad, seen on light and on dark
 DIGITS = 5
@@ -101,6 +102,11 @@ class Pools:
     def dash(self, name: str) -> str:
         """The dash of a pool's lines."""
         return DASHES[self.names.index(name) // len(COLOURS) % len(DASHES)] if name in self.names else "solid"
+
+    def bar(self, name: str) -> dict[str, Any]:
+        """A pool's bars in Plotly's words."""
+        pattern = PATTERNS[self.names.index(name) // len(COLOURS) % len(PATTERNS)] if name in self.names else ""
+        return {"color": self.colour(name)} | ({"pattern": {"shape": pattern}} if pattern else {})
 
     def line(self, name: str) -> dict[str, Any]:
         """A pool's line in Plotly's words."""

@@ -32,7 +32,7 @@
   const line = (each, page) => (each && page[each.color] ? { ...each, color: page[each.color] } : each);
   const shape = (each, page) => {
     const { fill, ...rest } = each;
-    if (fill) return { ...rest, fillcolor: page.faint, opacity: 0.22 };
+    if (fill) return { opacity: 0.22, ...rest, fillcolor: page.faint };
     return each.line === "ink" ? { ...rest, line: { color: page.ink, width: 1.5, dash: "dot" } } : rest;
   };
 
@@ -43,17 +43,19 @@
     const now = made(figure);
     const traces = now.traces.map((trace) => ({ ...trace, line: line(trace.line, page) }));
     const { height = 420, ...given } = now.layout;
-    const rows = Math.ceil(traces.filter((trace) => trace.showlegend !== false).length / (narrow ? 1 : 4));
     const size = narrow ? 12 : 13;
+    const told = traces.filter((trace) => trace.name && trace.showlegend !== false);
+    const entry = 50 + 8 * Math.max(0, ...told.map((trace) => trace.name.length)); // pixels of one in the legend
+    const rows = Math.ceil(told.length / Math.max(1, Math.floor(wide / entry)));
     const layout = {
       ...given,
-      width: wide, height: height + (narrow ? 22 * rows : 0),
+      width: wide, height: height + 20 * rows,
       shapes: (given.shapes || []).map((each) => shape(each, page)),
-      margin: { l: 60, r: 12, t: 30, b: 50, ...given.margin },
+      margin: { l: 60, r: 12, t: 30, b: 50 + 20 * rows, ...given.margin },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, sans-serif", size, color: page.ink },
       showlegend: traces.some((trace) => trace.name),
-      legend: { orientation: "h", x: 0, y: 0, yref: "container", yanchor: "bottom", traceorder: "normal" },
+      legend: { orientation: "h", x: 0, xref: "container", y: 0, yref: "container", yanchor: "bottom", traceorder: "normal" },
       hoverlabel: { align: "left", namelength: -1 },
       modebar: { color: page.faint, activecolor: page.ink, bgcolor: "rgba(0,0,0,0)" },
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page

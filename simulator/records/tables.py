@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -123,6 +124,10 @@ class TablesLike(Protocol):
         """One row a bin of time and pool."""
         ...
 
+    def columns(self, table: str, names: Sequence[str]) -> pd.DataFrame:
+        """Some columns of one of the tables: a large one's others are not read for them."""
+        ...
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -132,6 +137,11 @@ class Tables:
     calls: pd.DataFrame
     ledger: pd.DataFrame
     timeline: pd.DataFrame
+
+    def columns(self, table: str, names: Sequence[str]) -> pd.DataFrame:
+        """Some columns of one of the tables."""
+        found: pd.DataFrame = getattr(self, table)[list(names)]
+        return found
 
 
 class StoredTables:
@@ -160,6 +170,10 @@ class StoredTables:
         """One row a bin of time and pool."""
         return read_table(self.folder / "timeline.parquet")
 
+    def columns(self, table: str, names: Sequence[str]) -> pd.DataFrame:
+        """Some columns of one of the tables, and nothing else of its file."""
+        return read_table(self.folder / f"{table}.parquet", names)
+
 
 _INTERRUPTS = ("KeyboardInterrupt", "Query interrupted", "INTERRUPT")  # what DuckDB makes of Ctrl-C, by where it comes
 
@@ -176,17 +190,43 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         raise
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A table as it was written. Raises ResultError where the file cannot be read."""
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """A table as it was written, or some of its `columns`. Raises ResultError where the file cannot be read."""
     try:
         with duckdb.connect() as database:
-            table: pd.DataFrame = database.execute(f"FROM read_parquet({_quoted(path)})").df()
+            file = f"read_parquet({_quoted(path)})"
+            kinds = {name: kind for name, kind, *_ in database.execute(f"DESCRIBE FROM {file}").fetchall()}
+            wanted = list(kinds if columns is None else columns)
+            text = [name for name in wanted if kinds.get(name) == "VARCHAR"]
+            values = _values(database, file, text)
+            told = ", ".join(_coded(name, values.get(name)) for name in wanted)
+            table: pd.DataFrame = database.execute(f"SELECT {told} FROM {file}").df()
     except duckdb.Error as error:
         raise ResultError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
-    text = table.select_dtypes(include=["object", "string"]).columns
-    return table.astype(dict.fromkeys(text, "category"))
+    return table.assign(**{name: pd.Categorical(table[name], values[name], ordered=False) for name in text})
+
+
+def _values(database: duckdb.DuckDBPyConnection, file: str, text: Sequence[str]) -> dict[str, list[str]]:
+    """The different values of columns of text, sorted."""
+    if not text:
+        return {}
+    lists = ", ".join(f'list_sort(list(DISTINCT "{name}") FILTER ("{name}" IS NOT NULL))' for name in text)
+    found = database.execute(f"SELECT {lists} FROM {file}").fetchone()
+    return {name: values or [] for name, values in zip(text, found or (), strict=True)}
+
+
+def _coded(name: str, values: Iterable[str] | None) -> str:
+    """A column in SQL; text by number of its value, since a million strings would be a million objects."""
+    if not values:
+        return f'"{name}"'
+    return f'"{name}"::ENUM({", ".join(_literal(value) for value in values)}) AS "{name}"'
+
+
+def _literal(text: str) -> str:
+    """Text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _quoted(path: Path) -> str:
     """A path as an SQL literal."""
-    return "'" + str(path).replace("'", "''") + "'"
+    return _literal(str(path))

@@ -2,8 +2,10 @@ import base64
 import gzip
 import json
 import re
+from collections import Counter, defaultdict
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -226,10 +228,148 @@ def test_what_was_asked_further_is_what_the_queries_say_was_escalated(result):
 
 
 def test_the_map_has_the_shares_that_the_summary_says(result):
-    ways = next(figure.data for figure in figures(result) if figure.name == "fleet").set_index(["from", "to"])["share"]
+    data = next(figure.data for figure in figures(result) if figure.name == "fleet")
+    ways = data[data["link"] == ""].set_index(["from", "to"])["share"]
     assert set(ways.index) == {("chat", "edge"), ("edge", "cloud")}
     assert ways["chat", "edge"] == 1
     assert ways["edge", "cloud"] == pytest.approx(result.summary.metrics["escalated_frac"].mean, rel=1e-2)
+
+
+def walked(tables, cut_s, pools):
+    """Who asks whom of each query, call after call: queries and joules of each way, answers of each stage."""
+    kept = tables.queries[tables.queries["arrived_s"] >= cut_s]
+    classes = {(row.replication, row.query): row.cls for row in kept.itertuples()}
+    queries, joules, stages = defaultdict(set), Counter(), Counter()
+    for query, calls in tables.calls.groupby(["replication", "query"], observed=True):
+        if query not in classes:
+            continue
+        at, led, times = classes[query], None, set()
+        for asked_s, together in calls.sort_values("asked_s", kind="stable").groupby("asked_s"):
+            times |= {asked_s} if (together["kind"] != "verify").any() else set()
+            then = at, led
+            for call in together[together["pool"].isin(pools)].itertuples():
+                way = led if call.pool == at else (at, call.pool)
+                queries[way].add(query)
+                joules[way] += call.energy_j
+                if call.kind != "verify":
+                    then = call.pool, way
+                if call.kind == "answer" and call.fate == "answered" and call.score == call.score:
+                    stages[min(len(times), 4), call.pool] += 1
+            at, led = then
+    return {way: len(those) for way, those in queries.items()}, joules, stages
+
+
+@pytest.fixture(scope="module")
+def judged():
+    """A run with verifications, refinements and escalations."""
+    return run(build(load("pipeline", ["run.queries=150", "run.replications=2", "run.warmup_s=5"])))
+
+
+@pytest.fixture(scope="module")
+def told(judged):
+    return walked(judged.tables, 5, {"edge", "cloud"})
+
+
+def test_arrows_say_the_queries_and_joules_that_go_along_them(judged, told):
+    data = next(figure.data for figure in figures(judged) if figure.name == "fleet")
+    ways = data[data["link"] == ""].set_index(["from", "to"])
+    n = (judged.tables.queries["arrived_s"] >= 5).sum()
+    queries, joules, _ = told
+    assert ways["queries"].to_dict() == queries
+    assert (n * ways["energy_j_per_query"]).to_dict() == pytest.approx(joules)
+    calls, asked = judged.tables.calls, judged.tables.queries
+    mine = calls.merge(asked[asked["arrived_s"] >= 5][["replication", "query"]], on=["replication", "query"])
+    assert (n * ways["energy_j_per_query"]).sum() == pytest.approx(mine["energy_j"].sum())
+
+
+def test_stages_have_all_their_answers(judged, told):
+    data = next(figure.data for figure in figures(judged) if figure.name == "confusion")
+    stages = told[2]
+    assert len(stages) >= 3
+    assert data.groupby(["stage", "pool"])["n"].sum().to_dict() == stages
+    np.testing.assert_allclose(data.groupby(["stage", "pool"])["share"].sum(), 1)
+
+
+def test_links_have_the_joules_and_bytes_of_the_ledger(judged):
+    data = next(figure.data for figure in figures(judged) if figure.name == "fleet")
+    links = data[data["link"] != ""]
+    ledger = judged.tables.ledger
+    ledger = ledger[ledger["window"] & (ledger["kind"] == "link")]
+    n = (judged.tables.queries["arrived_s"] >= 5).sum()
+    assert links["link"].tolist() == ["fibre"]
+    assert n * links["energy_j_per_query"].sum() == pytest.approx(ledger["energy_j"].sum())
+    size = links[["up_bytes_per_query", "down_bytes_per_query"]].to_numpy().sum()
+    assert n * size == pytest.approx(ledger["bytes"].sum())
+
+
+def test_the_map_has_a_row_for_each_class_pool_link_and_place(judged):
+    figure = next(figure for figure in figures(judged) if figure.name == "fleet")
+    text = " ".join(line for trace in figure.traces for line in trace["text"])
+    for name in ("chat", "edge", "cloud", "fibre", "office", "dc"):
+        assert name in text
+    boxes = [shape for shape in figure.layout["shapes"] if shape["type"] == "rect"]
+    for inside in (True, False):  # blocks of classes and pools; frames of places
+        spans = sorted((box["y0"], box["y1"]) for box in boxes if (box["x0"] > 0) == inside)
+        assert len(spans) >= 2
+        assert all(above[1] <= below[0] for above, below in pairwise(spans))
+
+
+def test_joules_per_query_token_and_right_answer_add_up_to_the_summarys(result):
+    energy = next(figure for figure in figures(result) if figure.name == "energy")
+    assert energy.choices[0].chosen == "energy_j_per_query"
+    assert list(energy.versions) == list(energy.choices[0].options)
+    for key, (traces, _) in energy.versions.items():
+        drawn = sum(y for trace in traces for y in trace["y"])
+        assert drawn == pytest.approx(result.summary.metrics[key].mean, rel=1e-4)
+        assert energy.data[key].sum() == pytest.approx(result.summary.metrics[key].mean)
+    assert energy.traces == energy.versions["energy_j_per_query"][0]
+
+
+def test_what_is_undefined_per_right_answer_says_so(result):
+    metrics = dict(result.summary.metrics)
+    metrics["energy_j_per_correct"] = replace(metrics["energy_j_per_correct"], mean=None, reason="nothing was right")
+    changed = replace(result, summary=replace(result.summary, metrics=metrics))
+    energy = next(figure for figure in figures(changed) if figure.name == "energy")
+    traces, layout = energy.versions["energy_j_per_correct"]
+    assert traces == ()
+    assert "nothing was right" in layout["annotations"][0]["text"]
+    assert energy.choices[0].options["energy_j_per_correct"] == "per right answer: undefined"
+
+
+def test_distributions_are_quantiles(result):
+    data = next(figure.data for figure in figures(result) if figure.name == "cdf-ttft")
+    queries = result.tables.queries
+    kept = queries[(queries["arrived_s"] >= 10) & (queries["fate"] == "finished")]
+    for of, mine in (("all", kept), ("edge", kept[kept["pool"] == "edge"])):
+        part = data[data["of"] == of]
+        np.testing.assert_allclose(part["ttft_s"], np.quantile(mine["ttft_s"], part["share"]))
+
+
+def test_each_replication_has_a_timeline_with_the_joules_of_the_run(result):
+    figure = next(figure for figure in figures(result) if figure.name == "timeline")
+    drawn_j = (figure.data["power_w"] * figure.data["width_s"]).groupby(figure.data["replication"]).sum()
+    bins = result.tables.timeline
+    assert list(figure.versions) == ["0", "1"]
+    np.testing.assert_allclose(drawn_j, bins.groupby("replication")["energy_j"].sum())
+
+
+def test_queues_and_watts_of_hosted_pools_are_not_drawn_as_nothing(result):
+    pools = tuple(replace(line, replicas=None) if line.pool == "cloud" else line for line in result.summary.pools)
+    changed = replace(result, summary=replace(result.summary, pools=pools))
+    data = next(figure.data for figure in figures(changed) if figure.name == "timeline").set_index("pool")
+    measures = ["waiting", "decode_seqs", "busy_percent", "power_w"]
+    assert data.loc["cloud", measures].isna().all(axis=None)
+    assert data.loc["edge", measures].notna().all(axis=None)
+    assert data.loc["cloud", "escalated_per_s"].notna().all()
+
+
+def test_columns_are_those_of_the_whole_table(result):
+    names = {"queries": ["e2e_s", "fate", "query"], "calls": ["reason", "pool", "asked_s", "accepted"]}
+    for table, columns in names.items():
+        whole = getattr(result.tables, table)
+        pd.testing.assert_frame_equal(result.tables.columns(table, columns), whole[columns])
+        kept = Tables(**{name: getattr(result.tables, name) for name in SCHEMA})
+        pd.testing.assert_frame_equal(kept.columns(table, columns), whole[columns])
 
 
 def test_names_are_shown_and_never_run(result):

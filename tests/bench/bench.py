@@ -114,17 +114,32 @@ def engine(name: str, queries: int, rounds: int) -> dict[str, float]:
     }
 
 
-def whole(queries: int) -> dict[str, float]:
-    """A whole run of the single pool with its tables and its folder: peak memory, and seconds to save."""
-    system = build(load(HERE / "single-pool.yaml", [f"run.queries={queries}"]))
+MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
+
+
+def whole(name: str, queries: int) -> dict[str, float]:
+    """A whole run with its tables and its folder: peak memory, seconds to save, and what its report takes."""
+    system = build(load(HERE / f"{name}.yaml", [f"run.queries={queries}"]))
     started = time.perf_counter()
     result = run(system)
     ran = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         result.save(Path(folder) / "run")
         saved = time.perf_counter()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {"queries": queries, "run_s": ran - started, "save_s": saved - ran, "peak_bytes": peak}
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_BYTES
+        told = report(Path(folder) / "run")
+    return {"queries": queries, "run_s": ran - started, "save_s": saved - ran, "peak_bytes": peak, **told}
+
+
+def report(folder: Path) -> dict[str, float]:
+    """The command `report`, the interpreter's start included: median seconds of three, and peak memory."""
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "simulator", "report", str(folder)], check=True, capture_output=True)
+        times.append(time.perf_counter() - started)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * MAXRSS_BYTES
+    return {"report_s": statistics.median(times), "report_peak_bytes": peak}
 
 
 @dataclass
@@ -221,8 +236,8 @@ def apart(*words: object) -> dict[str, float]:
 def one(words: list[str]) -> dict[str, float]:
     """The measurement that `apart` asks for."""
     match words:
-        case ["whole", queries]:
-            return whole(int(queries))
+        case ["whole", name, queries]:
+            return whole(name, int(queries))
         case ["commands"]:
             return commands()
         case ["policies", queries]:
@@ -248,7 +263,10 @@ def main() -> None:
     single = apart("single-pool", most, 1)
     cascade = apart("cascade", most // 5, given.rounds)
     scaling = {n: apart("single-pool", n, given.rounds) for n in (most // 100, most // 10)} | {most: single}
-    small, large = apart("whole", most // 10), apart("whole", most)
+    small, large, tiers = (
+        apart("whole", name, queries)
+        for name, queries in (("single-pool", most // 10), ("single-pool", most), ("cascade", most))
+    )
     found = {
         "single_pool": single,
         "cascade": cascade,
@@ -260,6 +278,10 @@ def main() -> None:
         "peak_bytes": large["peak_bytes"],
         "save_s": large["save_s"],
         "run_s": large["run_s"],
+        "report_s": large["report_s"],
+        "report_peak_bytes": large["report_peak_bytes"],
+        "cascade_report_s": tiers["report_s"],
+        "cascade_report_peak_bytes": tiers["report_peak_bytes"],
         "commands": apart("commands"),
         "policy_time_frac": apart("policies", 5_000),
         "sweeps": sweeps(given.points, 1.0, 1),
@@ -276,6 +298,8 @@ def main() -> None:
     grows, peak_gb = found["memory_bytes_per_query"], large["peak_bytes"] / 1e9
     print(f"memory         {grows:12.0f} bytes a query, {peak_gb:.2f} GB at most")
     print(f"a run of {most}: {large['run_s']:.1f} s, saved in {large['save_s']:.1f} s")
+    for name, told in (("single pool", large), ("cascade", tiers)):
+        print(f"its report     {told['report_s']:12.1f} s, {told['report_peak_bytes'] / 1e9:.2f} GB at most ({name})")
     dearest = sorted(found["policy_time_frac"].items(), key=lambda told: -told[1])[:5]
     print("policies       share of run time,", ", ".join(f"{name} {share:.2f}" for name, share in dearest), "...")
     print("commands      ", ", ".join(f"{name} {value:.2f}" for name, value in found["commands"].items()))

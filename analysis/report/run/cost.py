@@ -7,10 +7,10 @@ import pandas as pd
 from analysis.report.figure import Figure, Pools, absent, groups, rounded, shown
 from analysis.report.run.measured import Measured
 
-EMBODIED = "the making of hardware"
+EMBODIED = "embodied"
 KINDS = {
     "host": "hosts",
-    "replica": "replicas at work",
+    "replica": "replicas",
     "link": "links",
     "hosted": "hosted APIs",
     "station": "stations",
@@ -19,13 +19,19 @@ KINDS = {
 
 def cost(run: Measured, pools: Pools) -> Figure:
     """Dollars per 1,000 queries."""
-    told = "Each bar is what it costs to hold or to use things of one kind for 1,000 queries that arrive."
+    told = (
+        "Each bar is what things of one kind cost for 1,000 queries that arrive: the hire of hosts, hosted APIs by "
+        "the token; bought hosts, electricity and links have no price here."
+    )
     return _bars(run, pools, "cost", "Cost", "cost_usd", ("$ per 1,000 queries", 1e3), told)
 
 
 def carbon(run: Measured, pools: Pools) -> Figure:
     """Milligrams of CO2-equivalent per query."""
-    told = "Each bar is CO2-equivalent per query of power by kind of thing; the making of hardware stands apart."
+    told = (
+        "Each bar is CO2-equivalent per query of the power of one kind of thing: hosts at rest, replicas at work; "
+        "embodied is that of the hardware's making."
+    )
     return _bars(run, pools, "carbon", "Carbon", "co2_g", ("mg CO2e per query", 1e3), told)
 
 
@@ -46,12 +52,12 @@ def _bars(
     kinds = data.groupby("of")[f"{column}_per_query"].sum().sort_values(ascending=False).index.tolist()
     traces = tuple(
         {
-            **{"type": "bar", "name": shown(pool), "marker": {"color": pools.colour(pool)}},
+            **{"type": "bar", "name": shown(pool), "marker": pools.bar(pool)},
             "x": part["of"].tolist(),
             "y": rounded(unit[1] * part[f"{column}_per_query"]),
             "hovertemplate": f"%{{x}}: %{{y:.4g}} {unit[0]}<extra>%{{fullData.name}}</extra>",
         }
-        for pool, part in groups(data, "where")
+        for pool, part in sorted(groups(data, "where"), key=lambda one: [*pools.names, one[0]].index(one[0]))
     )
     if ledger[column].isna().any():
         reading += " Only what is known is drawn: not all is."

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.report.figure import GREY, Figure, Pools, absent, rounded, shown
-from analysis.report.run.measured import Measured
+from analysis.report.run.measured import GONE, Measured
 
 NOBODY = "no pool"
 OUTCOMES = {"right": "#44BB99", "wrong": "#EE8866", "finished, not scored": "#77AADD"}
@@ -61,27 +61,26 @@ def flow(run: Measured, pools: Pools) -> Figure:
 
 def _paths(queries: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
     """How many queries have each class, first pool, answering pool and outcome."""
-    first = answers.sort_values("asked_s", kind="stable").drop_duplicates(["replication", "query"])
-    rows = queries.merge(
-        first[["replication", "query", "pool"]].rename(columns={"pool": "first"}),
-        on=["replication", "query"],
-        how="left",
-    )
-    finished, score = (rows["fate"] == "finished").to_numpy(bool), rows["score"].to_numpy(np.float64)
-    outcome = np.select(
-        [finished & (score >= 0.5), finished & (score < 0.5), finished],
-        list(OUTCOMES),
-        default=rows["fate"].astype(str).to_numpy(),
-    )
+    begins = answers[(answers["row"] != GONE).to_numpy(bool) & ~answers["group"].duplicated().to_numpy(bool)]
+    pool = pd.Categorical(begins["pool"])
+    first = np.full(len(queries), -1)
+    first[begins["row"].to_numpy()] = pool.codes
+    finished, score = (queries["fate"] == "finished").to_numpy(bool), queries["score"].to_numpy(np.float64)
+    fates = pd.Categorical(queries["fate"])
+    kinds = [*OUTCOMES, *fates.categories]
+    of_fate = len(OUTCOMES) + fates.codes.astype(np.int64)
+    outcome = np.where(finished, np.select([score >= 0.5, score < 0.5], [0, 1], default=2), of_fate)
     kept = pd.DataFrame(
         {
-            "cls": rows["cls"].astype(str),
-            "first": rows["first"].astype(object).fillna(NOBODY).astype(str),
-            "last": rows["pool"].astype(object).fillna("").astype(str),
-            "outcome": outcome,
+            "cls": pd.Categorical(queries["cls"]),
+            "first": pd.Categorical.from_codes(first, pool.categories),
+            "last": pd.Categorical(queries["pool"]),
+            "outcome": pd.Categorical.from_codes(outcome, pd.Index(kinds)),
         }
     )
-    return kept.value_counts(sort=True).rename("queries").reset_index()
+    counts = kept.groupby(list(kept), observed=True, dropna=False).size().rename("queries").reset_index()
+    counts = counts.sort_values("queries", ascending=False, kind="stable").astype({"first": object, "last": object})
+    return counts.fillna({"first": NOBODY, "last": ""})
 
 
 def _links(paths: pd.DataFrame) -> pd.DataFrame:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from analysis.grids import amount
 from analysis.report.figure import DASHES, Figure, Pools, absent, rounded, shown
 from analysis.report.run.measured import Measured
 
 TIMES = {"ttft_s": "Time to first token", "tpot_s": "Time between tokens", "e2e_s": "End-to-end time"}
+MOST_CLASSES = 4  # more are drawn when they are asked for
+FEWEST_TICKS = 3
 PROBABILITIES = np.unique(np.concatenate([np.linspace(0, 1, 101), [0.995, 0.999]]))
 BANDS = ((0, 50), (50, 90), (90, 99), (99, 100))
 STAGES = {  # light colours of Tol, away from those of pools; columns of the accepted call
@@ -17,13 +23,13 @@ STAGES = {  # light colours of Tol, away from those of pools; columns of the acc
     "network": ("#77AADD", "on links to the pool and back"),
     "prefill": ("#44BB99", "until its first token"),
     "decode": ("#AAAA00", "from its first to its last token"),
-    "other": ("#BBBBBB", "what no stage explains"),
+    "other": ("#BBBBBB", "what no stage explains: judging that answer, waiting for other calls"),
 }
 
 
 def cdf(run: Measured, pools: Pools, column: str) -> Figure:
     """The distribution of `column` of measured queries that finished, by the pool that answered."""
-    name, title = f"cdf-{column.removesuffix('_s')}", f"{TIMES[column]}: distribution by pool"
+    name, title = f"cdf-{column.removesuffix('_s')}", f"{TIMES[column]}: distribution"
     queries = run.finished[run.finished[column].notna().to_numpy(bool)]
     if queries.empty:
         return absent(name, title, "No measured query finished with this time.")
@@ -35,7 +41,7 @@ def cdf(run: Measured, pools: Pools, column: str) -> Figure:
     tables, traces = [], []
     for number, (of, part) in enumerate(parts):
         is_class = number >= len(parts) - len(classes)
-        values_s = np.quantile(part[column].to_numpy(np.float64), PROBABILITIES)
+        values_s = _quantiles(part[column].to_numpy(np.float64))
         tables.append(pd.DataFrame({"of": of, "share": PROBABILITIES, column: values_s, "n": len(part)}))
         above = values_s > 0  # the axis is logarithmic
         grey = {"width": 2, "color": "faint", "dash": DASHES[number % len(DASHES)]}
@@ -43,7 +49,7 @@ def cdf(run: Measured, pools: Pools, column: str) -> Figure:
         traces.append(
             {
                 **{"type": "scatter", "mode": "lines", "name": shown(of), "line": line},
-                "visible": "legendonly" if is_class else True,
+                "visible": "legendonly" if is_class and len(classes) > MOST_CLASSES else True,
                 "x": rounded(values_s[above]),
                 "y": rounded(100 * PROBABILITIES[above]),
                 "hovertemplate": "%{y:.1f} % take %{x:.4g} s or less<extra>%{fullData.name}</extra>",
@@ -62,13 +68,33 @@ def cdf(run: Measured, pools: Pools, column: str) -> Figure:
     ]
     lines = f" Dotted lines are limits ({'; '.join(told)})." if told else ""
     layout = {
-        "xaxis": {"type": "log", "title": {"text": f"{TIMES[column].lower()} [s]"}},
+        "xaxis": {"type": "log", "title": {"text": TIMES[column].lower()}, **_ticks(pd.concat(tables)[column])},
         "yaxis": {"title": {"text": "share of queries [%]"}, "range": [0, 101]},
         "shapes": marks,
     }
     reading = "Read up from a time to the share of queries that took no longer; further left is faster." + lines
-    reading += " A click in the legend shows a class." if classes else ""
+    reading += " Grey lines are classes; a click in the legend shows or hides a line." if classes else ""
     return Figure(name, title, reading, pd.concat(tables), tuple(traces), layout)
+
+
+def _ticks(values_s: pd.Series) -> dict[str, Any]:
+    """Ticks of a logarithmic axis of seconds, at round values that say their unit."""
+    low_s, high_s = values_s[values_s > 0].min(), values_s.max()
+    powers = range(int(np.floor(np.log10(low_s))), int(np.ceil(np.log10(high_s))) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)):
+        ticks_s = [float(f"{step}e{power}") for power in powers for step in steps]
+        ticks_s = [tick_s for tick_s in ticks_s if low_s <= tick_s <= high_s]
+        if len(ticks_s) >= FEWEST_TICKS:
+            break
+    else:
+        ticks_s = np.geomspace(low_s, high_s, FEWEST_TICKS).tolist()
+    return {"tickvals": ticks_s, "ticktext": [amount(tick_s, "s") for tick_s in ticks_s]}
+
+
+def _quantiles(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values at `PROBABILITIES`, linear between ranks: what np.quantile gives, by one sort for all of them."""
+    found: NDArray[np.float64] = np.interp(PROBABILITIES * (len(values) - 1), np.arange(len(values)), np.sort(values))
+    return found
 
 
 def stages(run: Measured) -> Figure:
