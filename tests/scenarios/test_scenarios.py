@@ -12,6 +12,8 @@ import pytest
 from simulator import build, load, run
 from simulator.cli.listing import question
 from simulator.records.result import Result
+from simulator.scoring.linear_fit import fit_linear
+from simulator.scoring.measurements import read_measurements
 from simulator.spec.library import scenario_names, shipped
 
 FOLDER = shipped("scenarios")
@@ -191,3 +193,48 @@ def test_hosted_cascade_costs_a_fraction_and_some_points_and_time() -> None:
     assert metric(name, "cost_usd_per_query") < 0.5 * metric(name, "cost_usd_per_query", *largest)
     assert metric(name, "accuracy") < metric(name, "accuracy", *largest) < metric(name, "accuracy") + 0.1
     assert metric(name, "ttft_s.mean") > metric(name, "ttft_s.mean", *largest)
+
+
+def test_three_cards_at_the_edge_hold_both_limits_and_more_cloud_does_not_stand_in_for_one() -> None:
+    name, two = "smallest-fleet", ("run.queries=1500", "fleet.edge.replicas=2")
+    assert all(held.met for held in ran(name, "run.queries=1500").summary.slos)
+    assert metric(name, "ttft_s.p95", *two) > 10
+    assert metric(name, "ttft_s.p95", *two, "fleet.cloud.replicas=3") > 10
+
+
+def charge_lasts_h(*sets: str) -> float:
+    """Hours until the phones of `battery` are empty, radios included: by the joules of the ledger."""
+    result = ran("battery", "run.duration_s=7200", "policy.moves=[]", *sets)
+    ledger = result.tables.ledger
+    drawn_j = ledger.loc[ledger["window"] & (ledger["kind"] != "hosted"), "energy_j"].sum()
+    return 5 * 19.4 * 3600 / (drawn_j / 2)
+
+
+def test_a_router_spares_the_phone_what_a_cascade_does_not_and_the_radio_takes_a_part_back() -> None:
+    by_length, to_api = charge_lasts_h(), charge_lasts_h("policy.base.threshold=0")
+    assert charge_lasts_h("policy={use: cascade, order: [phone, api], accept: -0.3}") < by_length < to_api
+    (falling,) = ran("battery").summary.batteries
+    (fixed,) = ran("battery", "policy.moves=[]").summary.batteries
+    assert falling.frac_per_h < fixed.frac_per_h
+    assert metric("battery", "accuracy") > metric("battery", "accuracy", "policy.moves=[]") + 0.05
+    assert metric("battery", "cost_usd_per_query") > 3 * metric("battery", "cost_usd_per_query", "policy.moves=[]")
+
+
+def test_the_steps_of_an_own_device_are_the_fit_of_the_table_beside_it() -> None:
+    told = load("own-device").spec.fleet["box"].steps
+    assert told is not None
+    fitted = fit_linear(read_measurements(FOLDER / "own-device.csv")).coefficients
+    assert {key: told.args[key] for key in fitted} == pytest.approx(fitted, rel=1e-3)
+
+
+def test_a_measured_box_takes_less_than_its_data_sheet_promises() -> None:
+    fast = "workload.chat.arrivals.rate_per_s=0.85"
+    assert metric("own-device", "ttft_s.p95") < 2.0 < metric("own-device", "ttft_s.p95", fast)
+    assert metric("own-device", "ttft_s.p95", fast, "fleet.box.steps=~") < 2.0
+
+
+def test_a_threshold_that_follows_the_grid_saves_little_carbon_and_some_answers() -> None:
+    still, few = "policy.moves=[]", "run.queries=4000"
+    grams = metric("carbon", "co2_g_per_query", few) / metric("carbon", "co2_g_per_query", few, still)
+    assert 0.95 < grams < 0.99
+    assert metric("carbon", "accuracy", few) < metric("carbon", "accuracy", few, still) - 0.01
