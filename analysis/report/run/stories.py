@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
@@ -118,24 +119,25 @@ def _table(rows: list[tuple[str, ...]]) -> str:
 
 
 def _filters(told: list[Story], queries: Mapping[int, Any], pools: Pools, calls: list[pd.DataFrame]) -> str:
-    """Lists and a line of text that say which rows are shown; a list of one thing is left out.
+    """Lists and a line of text that say which rows are shown; what all rows have is in no list.
 
     They work with JavaScript only, and are hidden else.
     """
-    asked = {pool for part in calls for pool in part["pool"].astype(str)}
+    asked = [set(part["pool"].astype(str)) for part in calls]
+    others = sorted(set().union(*asked) - set(pools.names))
     of = {
-        "class": sorted({str(queries[one.query]["cls"]) for one in told}),
-        "kind": sorted({one.kind for one in told}),
-        "pool": [*(name for name in pools.names if name in asked), *sorted(asked - set(pools.names))],
-        "escalated": sorted({_escalated(queries[one.query]) for one in told}, reverse=True),
+        "class": Counter(sorted(str(queries[one.query]["cls"]) for one in told)),
+        "kind": Counter(sorted(one.kind for one in told)),
+        "pool": Counter(name for name in (*pools.names, *others) for one in asked if name in one),
+        "escalated": Counter(sorted((_escalated(queries[one.query]) for one in told), reverse=True)),
     }
     labels = {"class": "Class", "kind": "What kind it is", "pool": "Pool asked", "escalated": "Escalated"}
     lists = "".join(
         f'<label>{labels[name]}<select id="stories-{name}"><option value="">all</option>'
         + "".join(f"<option>{html_text(option)}</option>" for option in options)
         + "</select></label>"
-        for name, options in of.items()
-        if len(options) > 1
+        for name, counts in of.items()
+        if (options := [option for option, count in counts.items() if count < len(told)])
     )
     text = '<label>Text in the row<input type="search" id="stories-text"></label>'
     return f'<div class="choices" hidden>{lists}{text}<output id="stories-count"></output></div>\n'
