@@ -326,7 +326,9 @@ def imported(where: str) -> type:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # a user's module can fail in any way
-        raise fault(f"cannot import {module_name!r}: {type(error).__name__}: {error}") from None
+        is_unknown = isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]
+        looked = "; looked in the working folder and where Python looks (PYTHONPATH)" if is_unknown else ""
+        raise fault(f"cannot import {module_name!r}: {type(error).__name__}: {error}{looked}") from None
     cls = getattr(module, name, None)
     if not isinstance(cls, type):
         own = [key for key, value in vars(module).items() if getattr(value, "__module__", None) == module_name]

@@ -38,6 +38,15 @@ bandwidth_frac: 0.8
 prefill_frac: 0.3
 sources: [{kind: fitted, ref: our runs}]
 """
+SUPPORT = """\
+name: support
+kind: items
+file: marks.csv
+format: wide
+columns: {item: id, score: "{model}_right"}
+models: [small, large]
+sources: [{kind: measured, ref: marked by two people}]
+"""
 
 
 @pytest.fixture
@@ -247,6 +256,20 @@ def test_what_cannot_begin_is_refused_and_nothing_is_written(shell: Shell, args:
     assert said.code == 2
     assert said.err.count("\n") == 1
     assert set(Path().rglob("*")) == before
+
+
+def test_check_reads_a_table_that_lies_beside_its_profile(shell: Shell) -> None:
+    folder = Path("mine/quality")
+    folder.mkdir(parents=True)
+    (folder / "marks.csv").write_text("id,small_right\nq1,1\n")
+    (folder / "support.yaml").write_text(SUPPORT)
+    code, _, err = shell("profile", "check", "mine")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "marks.csv: no 'large_right' among its columns; did you mean 'small_right'?" in err
+    (folder / "marks.csv").write_text("id,small_right,large_right\nq1,1,0\nq2,2,0\n")
+    assert "marks.csv:3" in shell("profile", "check", "mine").err
+    (folder / "marks.csv").unlink()  # with the data that is not shipped
+    assert shell("profile", "check", "mine").code == 0
 
 
 def test_a_quantisation_that_does_not_exist_is_told_with_those_that_do(shell: Shell, box: Path) -> None:

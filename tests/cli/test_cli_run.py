@@ -131,6 +131,7 @@ def test_a_missed_gate_is_three_and_the_result_is_kept(shell: Shell) -> None:
     ("args", "told"),
     [
         (["run", "tine.yaml"], "tine.yaml: no such file"),
+        (["run", "tiny"], "no 'tiny' among the scenarios; did you mean the file tiny.yaml?"),
         (["run", "quikstart"], "did you mean 'quickstart'?"),
         (["run", "tiny.yaml", "--set", "fleet.one.replica=2"], "did you mean 'replicas'?"),
         (["run", "tiny.yaml", "--set", "fleet.one.replicas"], "write it as dotted.key=value"),

@@ -51,7 +51,7 @@ def test_a_part_is_its_class_with_checked_arguments(write: Write) -> None:
         ("cascade", ["policy: missing key 'order'", "policy: missing key 'accept'"]),
         ("{use: cascade, ordre: [edge], accept: 1}", ["policy.ordre: unknown key; did you mean 'order'?"]),
         ("{use: 'no_such.module:X'}", ["policy.use: cannot import 'no_such.module': ModuleNotFoundError: No module "
-                                       "named 'no_such'"]),
+                                       "named 'no_such'; looked in the working folder and where Python looks"]),
         ("{use: 'spec_dummies:Everythin'}", ["policy.use: no 'Everythin' in spec_dummies; did you mean 'Everything'?"]),
         ("{use: 'spec_dummies:NoPolicy'}", ["policy.use: spec_dummies:NoPolicy is no dataclass with decide() or "]),
         ("{use: 'spec_dummies:NotData'}", ["policy.use: spec_dummies:NotData is no dataclass with decide() or "]),

@@ -24,7 +24,10 @@ def check(
     ] = None,
     profiles: Profiles = None,
 ) -> None:
-    """Check profiles: each mistake in a line, with its place. Exits with 2 where there is any."""
+    """Check profiles: each mistake in a line, with its place. Exits with 2 where there is any.
+
+    Of quality tables whose files lie beside them, these are read.
+    """
     from simulator.cli.profile.shelf import shelf
     from simulator.spec.errors import SpecError
     from simulator.spec.library import KINDS
@@ -69,6 +72,8 @@ def _problems(library: Library, kind: Kind, file: Path) -> Iterable[Problem]:
         profile = read(kind, file)
     except SpecError as error:
         return error.problems
+    if kind == "quality":
+        return _table_problems(file)
     try:
         match profile:
             case DeviceProfile():
@@ -78,6 +83,21 @@ def _problems(library: Library, kind: Kind, file: Path) -> Iterable[Problem]:
     except (SpecError, ValueError) as error:
         key = "engine" if isinstance(profile, DeviceProfile) else "weights"
         return [read_yaml(file).problem((key,), str(error))]
+    return ()
+
+
+def _table_problems(file: Path) -> Iterable[Problem]:
+    """What is wrong in the files of a quality table; none where they lie elsewhere: those are large."""
+    from simulator.spec.errors import SpecError
+    from simulator.workload.read_quality import files_named, read_quality_profile, read_whole
+
+    profile = read_quality_profile(file)
+    if not all((file.parent / name).is_file() for name in files_named(profile)):
+        return ()
+    try:
+        read_whole(profile, file.parent)
+    except SpecError as error:
+        return error.problems
     return ()
 
 
