@@ -95,10 +95,11 @@ def _results(runs: list[str], sets: Sets, seed: int | None, reps: int | None, pr
 
 def worth_telling(results: Sequence[Result]) -> list[str]:
     """Metrics of the terminal's table, and those with limits, that some run has with a value worth a line."""
+    from analysis.report.run.tables import key_of
     from simulator.terminal import SHOWN, USUAL
 
-    known = results[0].summary.metrics
-    keys = [key for key in SHOWN if key in known]
+    limited = [key_of(held, result.summary) for result in results for held in result.summary.slos]
+    keys = [key for key in dict.fromkeys((*SHOWN, *limited)) if key in results[0].summary.metrics]
     return [key for key in keys if any(_is_worth(r.summary.metrics.get(key), USUAL.get(key)) for r in results)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -135,12 +136,14 @@ ZERO = {
 EMPTY = {"tpot_s": "no answer of more than one token"}
 
 
-def why_undefined(metric: Metric, absent: bool, unknown: str | None = None) -> str:
-    """Why `metric` has no value: a quantity is `unknown`, or not there (`absent`), or what it is divided by is zero."""
+def why_undefined(metric: Metric, absent: Collection[str], unknown: str | None = None) -> str:
+    """Why `metric` has no value: a quantity is `unknown`, or some are `absent`, or what it is divided by is zero."""
     if metric.bottom is None:
         return EMPTY.get(metric.name, "no query was answered")
     if unknown is not None:
         return UNKNOWN.get(unknown, "not measured")
     if absent:
-        return next((ABSENT[name] for name in (metric.top, metric.bottom) if name in ABSENT), "not measured")
+        return next(
+            (ABSENT[part] for part in (metric.top, metric.bottom) if part in absent and part in ABSENT), "not measured"
+        )
     return ZERO[metric.bottom]

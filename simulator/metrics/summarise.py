@@ -86,9 +86,8 @@ def estimates(samples: Sequence[Sample], rests_on: Bases, seed: int) -> dict[str
 
 def _undefined(metric: Metric, samples: Sequence[Sample], values: Sequence[float]) -> Estimate:
     """A metric that some replication has no value of: said, and never 0."""
-    absent = metric.bottom is not None and any(
-        isnan(one.total(name)) for one in samples for name in (metric.top, metric.bottom)
-    )
+    parts = (metric.top, metric.bottom) if metric.bottom is not None else ()
+    absent = {name for one in samples for name in parts if isnan(one.total(name))}
     unknown = next((n for one in samples for n, total in one.totals.items() if n == metric.top and isnan(total)), None)
     reason = why_undefined(metric, absent, unknown)
     missing = sum(map(isnan, values))

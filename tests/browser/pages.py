@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 
 import pandas as pd
 
 from analysis import validation
+from analysis.report.comparison.report import comparison_report
 from analysis.report.page import Report
 from analysis.report.run.report import run_report
-from simulator import build, load, run
+from analysis.report.sweep.report import sweep_report
+from analysis.report.sweep.swept import Swept, read_sweep
+from simulator import build, load, run, sweep
+from simulator.cli.compare import beside_first, worth_telling
 from simulator.records.result import Result
 from simulator.records.scores import BARS, SCORES
+from simulator.records.sweep import SweepPoint
 from simulator.records.tables import SCHEMA, Tables
 
 EVIL = "<script>window.evil = 1</script><img src=x onerror='window.evil = 2'>"
+SHORT = ["run.queries=400", "run.replications=2", "run.warmup_s=10"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ def _made(report: Report) -> Made:
 
 @cache
 def _quick() -> Result:
-    return run(build(load("quickstart", ["run.queries=400", "run.replications=2", "run.warmup_s=10"])))
+    return run(build(load("quickstart", SHORT)))
 
 
 def _failed() -> Result:
@@ -77,11 +85,54 @@ def _validation() -> Made:
     return Made(validation.page(pd.DataFrame(rows, columns=list(SCORES)), bars), 1)
 
 
+@cache
+def _swept() -> Swept:
+    """A sweep over the load and the threshold, of few queries."""
+    varied = {"workload.chat.arrivals.rate_per_s": [1, 3], "policy.accept.edge": [-9, -0.35, 1]}
+    sets = ["run.queries=80", "run.replications=2", "run.warmup_s=0"]
+    with tempfile.TemporaryDirectory() as folder:
+        sweep("quickstart", grid=varied, sets=sets, folder=folder, jobs=1)
+        kept = read_sweep(Path(folder))
+        for result in kept.results.values():
+            assert len(result.tables.queries)  # read while they are there
+        return replace(kept, results={number: _held(result) for number, result in kept.results.items()})
+
+
+def _held(result: Result) -> Result:
+    """The same with its tables in memory."""
+    return replace(result, tables=Tables(**{name: getattr(result.tables, name) for name in SCHEMA}))
+
+
+def _first_point() -> Swept:
+    swept = _swept()
+    index = replace(swept.index, points=swept.index.points[:1])
+    return Swept(index, {0: swept.results[0]}, {})
+
+
+def _many_points() -> Swept:
+    """200 points, some of them failed."""
+    swept = _swept()
+    points = tuple(SweepPoint({"seed": n, **swept.index.points[n % 6].values}, f"point{n}") for n in range(200))
+    results = {n: swept.results[n % 6] for n in range(200) if n % 40}
+    failures = dict.fromkeys(range(0, 200, 40), f"ValueError: {EVIL}")
+    return Swept(replace(swept.index, points=points), results, failures)
+
+
+def _comparison() -> Report:
+    runs = [_quick(), run(build(load("quickstart", [*SHORT, "policy.accept.edge=-0.1"]))), _failed()]
+    names = ["cascade", "choosy", "impatient"]
+    return comparison_report(dict(zip(names, runs, strict=True)), beside_first(runs, names[1:], worth_telling(runs)))
+
+
 PAGES: dict[str, Callable[[], Made]] = {
     "run": lambda: _made(run_report(_quick())),
+    "sweep": lambda: _made(sweep_report(_swept())),
+    "comparison": lambda: _made(_comparison()),
     "validation": _validation,
 }
 ODD: dict[str, Callable[[], Made]] = {
     "failed run": lambda: _made(run_report(_failed())),
     "evil names": lambda: _made(run_report(_evil())),
+    "sweep of one point": lambda: _made(sweep_report(_first_point())),
+    "sweep of 200 points": lambda: _made(sweep_report(_many_points())),
 }

@@ -19,7 +19,7 @@ from simulator.records.summary import PoolLine
 Node = tuple[bool, str]  # whether it is a class, and its name
 Span = tuple[float, float]  # from and to which pixel down the map
 
-LONGEST = 22  # characters of a name; the hover has all
+LONGEST = 23  # characters of a name; the hover has all
 HEADER, CLASS_ROW, POOL_ROW, WAY_ROW, LINK_ROW, GAP = 28, 40, 84, 30, 46, 12
 LANES, NODE, EDGE = (0.02, 0.13), (0.47, 0.5), 0.95  # of arrows, of blocks, and where frames end
 
