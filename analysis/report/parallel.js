@@ -8,6 +8,10 @@ window.makers.parallel = (figure, choice) => {
   }
   const plot = document.getElementById("plot-parallel");
   const width = Math.max(plot.parentElement.clientWidth, 120 * dimensions.length); // a narrow page scrolls it
+  // What a reader has moved and brushed stays when the colour changes.
+  const before = plot.data?.[0]?.dimensions || [];
+  const rank = ({ key }) => before.findIndex((each) => each.name === key);
+  const ordered = [...dimensions].sort((one, other) => rank(one) - rank(other));
   const colour = dimensions.find((each) => each.key === choice.colour);
   return {
     traces: [
@@ -17,13 +21,13 @@ window.makers.parallel = (figure, choice) => {
           color: colour.values, colorscale: figure.inside.colours, reversescale: colour.reversed, showscale: true,
           colorbar: { thickness: 12, outlinewidth: 0, title: { text: colour.label, side: "right" } },
         },
-        dimensions: dimensions.map(({ label: text, values, ticks, whole }) => ({
-          label: text, values,
+        dimensions: ordered.map(({ key, label, values, ticks, whole }) => ({
+          name: key, label, values, constraintrange: before.find((each) => each.name === key)?.constraintrange,
           ...(ticks ? { tickvals: ticks.places, ticktext: ticks.texts } : whole ? { tickformat: "d" } : {}),
         })),
       },
     ],
-    layout: { height: 480, margin: { l: 80, t: 110, b: 30 }, width: Math.min(width, 4000), uirevision: "brushed" },
+    layout: { height: 480, margin: { l: 80, t: 110, b: 30 }, width: Math.min(width, 4000) },
   };
 };
 
@@ -36,11 +40,11 @@ window.afterwards.parallel = (figure, plot) => {
   note.setAttribute("aria-live", "polite");
   plot.after(note);
   plot.on("plotly_restyle", () => {
-    const ranges = plot.data[0].dimensions.map((each) => each.constraintrange);
+    const axes = plot.data[0].dimensions;
     const crosses = (range, value) => (Array.isArray(range[0]) ? range : [range]).some(([low, high]) => low <= value && value <= high);
     const kept = new Set(
       figure.inside.points.filter((_, at) =>
-        ranges.every((range, axis) => !range?.length || crosses(range, figure.inside.dimensions[axis].values[at])),
+        axes.every(({ constraintrange: range, values }) => !range?.length || crosses(range, values[at])),
       ),
     );
     for (const row of rows) row.hidden = !kept.has(Number(row.dataset.row));
