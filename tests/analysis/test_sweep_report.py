@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.report.sweep.report import sweep_report
@@ -345,6 +345,7 @@ def above(below):
 maps = above(st.recursive(st.integers(0, 3), above, max_leaves=5))
 
 
+@settings(deadline=None)
 @given(values=st.lists(maps, min_size=1, max_size=5))
 def test_maps_that_differ_are_called_differently_and_equal_ones_alike(values):
     told = words(values)
