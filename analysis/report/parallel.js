@@ -21,9 +21,9 @@ window.makers.parallel = (figure, choice) => {
           color: colour.values, colorscale: figure.inside.colours, reversescale: colour.reversed, showscale: true,
           colorbar: { thickness: 12, outlinewidth: 0, title: { text: colour.label, side: "right" } },
         },
-        dimensions: ordered.map(({ key, label, values, ticks, whole }) => ({
+        dimensions: ordered.map(({ key, label, values, ticks }) => ({
           name: key, label, values, constraintrange: before.find((each) => each.name === key)?.constraintrange,
-          ...(ticks ? { tickvals: ticks.places, ticktext: ticks.texts } : whole ? { tickformat: "d" } : {}),
+          ...(ticks && { tickvals: ticks.places, ticktext: ticks.texts }),
         })),
       },
     ],
@@ -35,10 +35,14 @@ window.afterwards = window.afterwards || {};
 window.afterwards.parallel = (figure, plot) => {
   const rows = [...document.querySelectorAll("#table-of-points tbody tr")];
   plot.tabIndex = 0; // it scrolls where the page is narrow
-  const note = document.createElement("p");
-  note.className = "note";
+  const note = Object.assign(document.createElement("p"), { className: "note" });
   note.setAttribute("aria-live", "polite");
-  plot.after(note);
+  const all = Object.assign(document.createElement("button"), { type: "button", textContent: "show all points", hidden: true });
+  all.addEventListener("click", () => {
+    const none = plot.data[0].dimensions.map((_, at) => [`dimensions[${at}].constraintrange`, null]);
+    Plotly.restyle(plot, Object.fromEntries(none));
+  });
+  plot.after(note, all);
   plot.on("plotly_restyle", () => {
     const axes = plot.data[0].dimensions;
     const crosses = (range, value) => (Array.isArray(range[0]) ? range : [range]).some(([low, high]) => low <= value && value <= high);
@@ -48,6 +52,7 @@ window.afterwards.parallel = (figure, plot) => {
       ),
     );
     for (const row of rows) row.hidden = !kept.has(Number(row.dataset.row));
+    all.hidden = kept.size === rows.length;
     note.textContent = kept.size === rows.length ? "" : `${kept.size} of ${rows.length} points are brushed; the table of points shows these.`;
   });
 };

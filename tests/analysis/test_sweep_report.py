@@ -299,7 +299,10 @@ def test_a_sweep_whose_points_all_failed_says_their_errors_and_draws_nothing(tmp
 def test_where_no_point_holds_the_limits_the_best_of_all_are_named_and_it_is_said(tmp_path, source):
     points = [({"seed": number}, scaled(1 + number, "OVERLOADED")) for number in range(3)]
     text = "".join(Read(sweep_report(read_sweep(made(tmp_path, source, points))).html()).text)
-    assert "No point is stable and holds all limits; of all 3 with a result, point" in text
+    assert (
+        "none of the 3 points with a result is stable and holds all limits, so all are compared. Of these, point"
+        in text
+    )
 
 
 def test_what_is_undefined_at_a_point_is_a_dash_and_never_zero(tmp_path, source):
