@@ -51,8 +51,8 @@ window.makers.pareto = (figure, choice) => {
       title: { text: `colour: ${name(colour)}`, side: "top" },
     },
   };
-  const marks = (among, more) => ({
-    type: "scatter", mode: "markers", showlegend: false, x: among.map((at) => x.mean[at]), y: among.map((at) => y.mean[at]),
+  const marks = (among) => ({
+    type: "scatter", mode: "markers", name: "points", showlegend: false, x: among.map((at) => x.mean[at]), y: among.map((at) => y.mean[at]),
     error_x: bars(x, among), error_y: bars(y, among), customdata: among.map((at) => points[at]),
     text: among.map(told), hovertemplate: "%{text}<extra></extra>",
     marker: {
@@ -60,9 +60,8 @@ window.makers.pareto = (figure, choice) => {
       color: among.map((at) => (colour.mean[at] === null ? (low + high) / 2 : colour.mean[at])),
       size: among.map((at) => (points[at] === 0 ? 16 : 10)),
       symbol: among.map((at) => (points[at] === 0 ? "star" : "circle") + (within[at] ? "" : "-open")),
-      line: { width: among.map((at) => (within[at] ? 0.5 : 2)), color: among.map(() => undefined) },
+      line: { width: among.map((at) => (within[at] ? 0.5 : 2)) },
     },
-    ...more,
   });
   const axis = (metric) => ({
     title: { text: `${name(metric)}, ${metric.better} is better`, standoff: 8 }, autorange: metric.better === "lower" ? "reversed" : true,
@@ -73,7 +72,7 @@ window.makers.pareto = (figure, choice) => {
         type: "scatter", mode: "lines", name: "front", x: best.map((at) => x.mean[at]), y: best.map((at) => y.mean[at]),
         customdata: best.map((at) => points[at]), line: { color: "ink", width: 1.5, dash: "dot", shape: "vh" }, hoverinfo: "skip",
       },
-      marks(there, { name: "points" }),
+      marks(there),
     ],
     layout: {
       height: 560, xaxis: axis(x), yaxis: axis(y), hovermode: "closest",

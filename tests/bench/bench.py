@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import reports
 import simpy
 from sweeps import show, sweeps
 from threadpoolctl import threadpool_limits
@@ -286,6 +287,7 @@ def main() -> None:
         "commands": apart("commands"),
         "policy_time_frac": apart("policies", 5_000),
         "sweeps": sweeps(given.points, 1.0, 1),
+        "sweep_report": reports.report(given.points),
     }
     given.out.write_text(json.dumps(found, indent=2) + "\n")
     costs = [found["scaling"][str(n)] for n in scaling]
@@ -305,6 +307,7 @@ def main() -> None:
     print("policies       share of run time,", ", ".join(f"{name} {share:.2f}" for name, share in dearest), "...")
     print("commands      ", ", ".join(f"{name} {value:.2f}" for name, value in found["commands"].items()))
     show(found["sweeps"])
+    reports.show(found["sweep_report"])
 
 
 if __name__ == "__main__":

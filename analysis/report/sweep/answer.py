@@ -73,28 +73,27 @@ def answer(swept: Swept) -> str:
     """Which points are best in the metrics with a limit and the first headlines, in sentences."""
     if not swept.results:
         return "nothing yet, since no point has a result."
-    finished, within = len(swept.results), len(swept.within)
-    if within:
-        told = f"{within:,} of the {finished:,} points with a result {_verb(within)} stable and "
-        told += f"{'holds' if within == 1 else 'hold'} all limits."
-    else:
-        told = f"No point is stable and holds all limits; of all {finished:,} with a result"
     found = [one for key in swept.headlines if (one := best(swept, key))][:SENTENCE]
+    if len(swept.results) == 1:
+        return f"one point has a result, so nothing is compared. It has {_listed(swept, found)}."
     same = [one for one in found if one.equal == one.compared]
     by_point: dict[int, list[Best]] = {}
     for one in found:
         if one not in same:
             by_point.setdefault(one.number, []).append(one)
     winners = [f"{swept.label(number, LONGEST)} is best in {_listed(swept, each)}" for number, each in by_point.items()]
-    if winners:
-        told += (" Of these, " if within else ", ") + "; ".join(winners) + "."
-    elif not within:
-        told += " none is better than another."
-    if same:
-        told += (
-            f" The same at all of them: {_listed(swept, same)}." if finished > 1 else f" It has {_listed(swept, same)}."
-        )
-    return told
+    told = _compared(swept)
+    told += f" Of these, {'; '.join(winners)}." if winners else ""
+    return told + (f" The same at all of these: {_listed(swept, same)}." if same else "")
+
+
+def _compared(swept: Swept) -> str:
+    """Which points the answer is about."""
+    finished, within = len(swept.results), len(swept.within)
+    if not within:
+        return f"none of the {finished:,} points with a result is stable and holds all limits, so all are compared."
+    verbs = ("is", "holds") if within == 1 else ("are", "hold")
+    return f"{within:,} of the {finished:,} points with a result {verbs[0]} stable and {verbs[1]} all limits."
 
 
 def bests(swept: Swept) -> Grid:
@@ -120,7 +119,3 @@ def _listed(swept: Swept, found: list[Best]) -> str:
         value = swept.said(one.number, one.metric).partition(" ± ")[0]
         told.append(f"{title_of(one.metric)} ({value} {unit}".rstrip() + ")")
     return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
-
-
-def _verb(count: int) -> str:
-    return "is" if count == 1 else "are"

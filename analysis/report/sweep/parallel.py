@@ -16,7 +16,7 @@ LONG = 20  # characters of a tick
 READING = (
     "Each line is a point of the sweep: first the varied keys, then what came of them. The colour is the chosen "
     "metric; blue is better. Drag along an axis to keep the lines that cross there (the table of points shows the same "
-    "ones), click beside the bar to let go, and drag a name to move its axis."
+    "ones), and drag a name to move its axis."
 )
 
 
@@ -44,12 +44,9 @@ def _varied(swept: Swept, key: str) -> dict[str, Any]:
     label = shown(_last(swept, key))
     given: list[Any] = [swept.index.points[number].values.get(key) for number in swept.results]
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in given):
-        return {
-            "key": key,
-            "label": label,
-            "values": rounded(given),
-            "whole": all(isinstance(value, int) for value in given),
-        }
+        found = sorted(set(given))
+        ticks = {"places": found, "texts": [f"{value:g}" for value in found]} if len(found) <= LABELS // 2 else None
+        return {"key": key, "label": label, "values": rounded(given), "ticks": ticks}
     told = [swept.words[key][number] for number in swept.results]
     names = list(dict.fromkeys(told))
     at = {name: place for place, name in enumerate(names)}

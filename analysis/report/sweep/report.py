@@ -33,7 +33,14 @@ def sweep_report(swept: Swept) -> Report:
     if swept.failures:
         before.append(Section("failed", "Points that failed", _failed(swept)))
     after = [Section("origin", "Where this is from", _origin(swept))]
-    return Report(f"{swept.index.name}: report of a sweep", head(swept), before, figures, after, (SCRIPT,))
+    return Report(
+        f"{swept.index.name}: report of a sweep",
+        head(swept),
+        before,
+        figures,
+        after,
+        (SCRIPT,) if swept.results else (),
+    )
 
 
 def _figures(swept: Swept) -> tuple[Figure, ...]:
@@ -44,7 +51,8 @@ def _figures(swept: Swept) -> tuple[Figure, ...]:
 
 def _points(swept: Swept, figures: tuple[Figure, ...]) -> str:
     said = f'<p class="note">{html_text(READING)}</p>\n'
-    return html_table(bests(swept)) + said + points(swept) + "".join(_button(each) for each in figures[:1])
+    compared = html_table(bests(swept)) if len(swept.results) > 1 else ""
+    return compared + said + points(swept) + "".join(_button(each) for each in figures[:1])
 
 
 def _button(front: Figure) -> str:
