@@ -21,7 +21,7 @@ from simulator.running.alternatives import alternatives
 from simulator.workload.streams import stream
 from simulator.workload.traffic import World
 
-FOLLOWED, SHOWN, SLOWEST = 1000, 60, 6
+FOLLOWED, SHOWN, SLOWEST = 400, 60, 6
 RIGHT = 0.5  # a score from which on an answer is called right
 LONGEST = 400  # characters of a reason
 

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import reports
 import simpy
 from sweeps import show, sweeps
 from threadpoolctl import threadpool_limits

@@ -136,9 +136,9 @@ def kinds(result: Result, start_s: float = 0.0) -> pd.Series:
 
 def test_every_kind_is_there_and_the_slowest_are(simulate: Simulate) -> None:
     cls = chat(4.0, origin="home", timeout_s=1.5)
-    result = simulate(question(POLICIES["cascade"], cls, run={"queries": 700, "replications": 2, "warmup_s": 20.0}))
+    result = simulate(question(POLICIES["cascade"], cls, run={"queries": 400, "replications": 2, "warmup_s": 20.0}))
     all_kinds, sample = kinds(result, 20.0), told(result)
-    assert sample.followed == 700
+    assert sample.followed == 400
     assert len(sample.shown) == 60
     assert {one.query: one.kind for one in sample.shown}.items() <= all_kinds.to_dict().items()
     shown, there = Counter(one.kind for one in sample.shown if not one.is_slow), Counter(all_kinds)

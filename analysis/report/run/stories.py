@@ -29,8 +29,9 @@ CALLS = (
 )
 EMPTY_FLEET = (
     "Each pool asked alone and at once in an empty fleet: no queue, no batch, links idle. Time, cost and energy are of "
-    "that, not of this run: here it would have taken longer. Rent and idle watts of own machines count while the "
-    "call runs; the costs of calls above are those of hosted APIs only, and their joules shares of what was drawn."
+    "that; in this run, queues and other queries in the batch would change all three. Rent and idle watts of own "
+    "machines count while the call runs; the costs of calls above are of hosted APIs only, and their joules are "
+    "shares of what was drawn."
 )
 OF_CALLS = "Times are from the query's arrival; the score is the truth, which no policy sees."
 
