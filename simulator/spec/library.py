@@ -179,7 +179,7 @@ def find_scenario(text: str, folder: Path | None = None) -> Path:
     if text in names:
         return shipped("scenarios") / f"{text}.yaml"
     told = f"{near(text, names, ' among the scenarios')}, and no such file"
-    if text and _is_file(file := path.with_name(f"{path.name}.yaml")):
+    if path.name and _is_file(file := path.with_name(f"{path.name}.yaml")):
         told = f"no {text!r} among the scenarios; did you mean the file {display(file)}?"
     raise SpecError([Problem("", "", told)])
 
