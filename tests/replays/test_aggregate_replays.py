@@ -49,6 +49,7 @@ def test_what_is_replayed_on_other_data_keeps_order_and_shape(name: str) -> None
     assert [row for row in replayed(name) if row.met is False] == []
 
 
+@pytest.mark.slow
 def test_a_bandits_lead_in_joules_is_less_once_idle_watts_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(n1, "SEEDS", 5)
     alone, _ = percent(n1.idle_j_per_correct(), n1.idle_j_per_correct(n1.COIN))
