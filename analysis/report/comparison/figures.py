@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.report.comparison.units import axis
 from analysis.report.figure import DASHES, Choice, Figure, Pools, absent, groups, rounded, shown
 from analysis.report.run.latency import PROBABILITIES, TIMES
 from analysis.report.run.measured import Measured
-from simulator.records.metrics import title_of
+from simulator.records.metrics import head, scale, title_of
 from simulator.records.result import Result
 from simulator.records.summary import Estimate
 
@@ -40,21 +39,21 @@ def headlines(runs: Runs, keys: Sequence[str], colours: Pools) -> Figure:
 def _bars(
     data: pd.DataFrame, key: str, labels: Sequence[str], colours: Pools
 ) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
-    unit = axis(key, data["unit"].iloc[0])
+    of = scale(key, data["mean"].abs().max())
     traces = tuple(
         {
             **{"type": "bar", "orientation": "h", "marker": {"color": colours.colour(run), "opacity": 0.6}},
-            "x": rounded(unit.factor * part["mean"]),
+            "x": rounded(of.factor * part["mean"]),
             "y": [labels.index(run)],
-            "error_x": _error(part, unit.factor, colours.colour(run)),
-            "hovertemplate": f"{shown(run)}: %{{x:.4g}} {unit.label}, {part['evidence'].iloc[0]}<extra></extra>",
+            "error_x": _error(part, of.factor, colours.colour(run)),
+            "hovertemplate": f"{shown(run)}: %{{x:.4g}} {of.unit}, {part['evidence'].iloc[0]}<extra></extra>",
         }
         for run, part in groups(data, "run")
     )
     names = ["<br>".join(shown(part) for part in wrap(label, 20)) for label in labels]
     layout = {
         "barmode": "overlay",
-        "xaxis": {"title": {"text": f"{title_of(key)} [{unit.label}]"}, "rangemode": "tozero"},
+        "xaxis": {"title": {"text": head(key, of.unit)}, "rangemode": "tozero"},
         "yaxis": {"tickvals": list(range(len(names))), "ticktext": names, "range": [len(names) - 0.5, -0.5]},
         "height": 110 + 50 * len(names),
     }
@@ -155,7 +154,7 @@ def tradeoff(runs: Runs, colours: Pools) -> Figure:
 def _points(
     there: Sequence[str], keys: tuple[str, str], both: Sequence[pd.DataFrame], colours: Pools
 ) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
-    units = [axis(key, part["unit"].iloc[0]) for key, part in zip(keys, both, strict=True)]
+    units = [scale(key, part["mean"].abs().max()) for key, part in zip(keys, both, strict=True)]
     traces = []
     for label in there:
         rows = [part.loc[[label]] for part in both]
@@ -166,11 +165,11 @@ def _points(
                 "marker": {"color": colours.colour(label), "size": 11},
                 "error_x": _error(rows[0], units[0].factor, colours.colour(label)),
                 "error_y": _error(rows[1], units[1].factor, colours.colour(label)),
-                "hovertemplate": f"%{{y:.4g}} {units[1].label}, %{{x:.4g}} {units[0].label}"
+                "hovertemplate": f"%{{y:.4g}} {units[1].unit}, %{{x:.4g}} {units[0].unit}"
                 "<extra>%{fullData.name}</extra>",
             }
         )
-    titles = [f"{title_of(key)} [{unit.label}]" for key, unit in zip(keys, units, strict=True)]
+    titles = [head(key, unit.unit) for key, unit in zip(keys, units, strict=True)]
     layout = {"xaxis": {"title": {"text": titles[0]}}, "yaxis": {"title": {"text": titles[1]}}}
     return tuple(traces), layout
 

@@ -60,12 +60,7 @@ def cdf(run: Measured, pools: Pools, column: str) -> Figure:
         {"type": "line", "xref": "x", "yref": "paper", "x0": held.max, "x1": held.max, "y0": 0, "y1": 1, "line": "ink"}
         for held in limits
     ]
-    told = [
-        f"{'all' if held.cls is None else held.cls}: "
-        + ("mean" if held.percentile is None else f"p{held.percentile:g}")
-        + f" at most {held.max:g} s"
-        for held in limits
-    ]
+    told = [f"{held.cls or 'all'}: {held.key.partition('.')[2]} {held.bounds}" for held in limits]
     lines = f" Dotted lines are limits ({'; '.join(told)})." if told else ""
     layout = {
         "xaxis": {"type": "log", "title": {"text": TIMES[column].lower()}, **_ticks(pd.concat(tables)[column])},

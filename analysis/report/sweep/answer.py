@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from analysis.grids import ABSENT, Grid, html_text
 from analysis.report.sweep.swept import Swept
+from analysis.report.words import CHIPS, chip
 from simulator.records.metrics import NAMED, title_of
 
-CHIPS = {"STABLE": "good", "BACKLOGGED": "bad", "OVERLOADED": "bad"}
 SENTENCE = 4  # metrics that the first lines speak of
 LONGEST = 80  # characters of the values of a point in a sentence
 EQUAL = 1e-9  # a fraction by which numbers may differ and still be the same
@@ -25,6 +25,7 @@ class Best:
 
     metric: str
     number: int
+    value: float
     compared: int
     equal: int
     alike: int
@@ -52,7 +53,7 @@ def best(swept: Swept, metric: str) -> Best | None:
         and one.ci_low <= other.ci_high  # type: ignore[operator]
         and other.ci_low <= one.ci_high  # type: ignore[operator]
     ]
-    return Best(metric, number, len(means), len(equal), len(alike))
+    return Best(metric, number, top, len(means), len(equal), len(alike))
 
 
 def head(swept: Swept) -> str:
@@ -61,11 +62,7 @@ def head(swept: Swept) -> str:
     counts = f"{len(swept.results):,} of {points:,} points have a result"
     counts += f", {len(swept.failures):,} failed" if swept.failures else ""
     verdicts: Counter[str] = Counter(result.summary.verdict for result in swept.results.values())
-    chips = " ".join(
-        f'<strong class="chip {chip}">{verdict} {verdicts[verdict]:,}</strong>'
-        for verdict, chip in CHIPS.items()
-        if verdict in verdicts
-    )
+    chips = " ".join(chip(verdict, f" {verdicts[verdict]:,}") for verdict in CHIPS if verdict in verdicts)
     return f"<p>{chips} {counts}.</p>\n<p><strong>What it answers:</strong> {html_text(answer(swept))}</p>\n"
 
 
@@ -113,9 +110,5 @@ def bests(swept: Swept) -> Grid:
 
 def _listed(swept: Swept, found: list[Best]) -> str:
     """Titles and values: "energy per query (901 J) and cost per query ($ 0.922 / 1k)"."""
-    told = []
-    for one in found:
-        unit = swept.scale(one.metric).unit
-        value = swept.said(one.number, one.metric).partition(" ± ")[0]
-        told.append(f"{title_of(one.metric)} ({value} {unit}".rstrip() + ")")
+    told = [f"{title_of(one.metric)} ({swept.scale(one.metric).said(one.value)})" for one in found]
     return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
