@@ -31,7 +31,7 @@ def cdf(run: Measured, pools: Pools, column: str) -> Figure:
     """The distribution of `column` of measured queries that finished, by the pool that answered."""
     name, title = f"cdf-{column.removesuffix('_s')}", f"{TIMES[column]}: distribution"
     queries = run.finished[run.finished[column].notna().to_numpy(bool)]
-    if queries.empty:
+    if not (queries[column] > 0).any():  # the axis is logarithmic
         return absent(name, title, "No measured query finished with this time.")
     by_pool = [(pool, queries[(queries["pool"] == pool).to_numpy(bool)]) for pool in pools.names]
     names = sorted(queries["cls"].astype(str).unique())

@@ -9,6 +9,7 @@ from analysis.grids import ABSENT, Grid, html_text
 from analysis.report.sweep.swept import Swept
 from analysis.report.words import CHIPS, chip
 from simulator.records.metrics import NAMED, title_of
+from simulator.records.summary import Estimate
 
 SENTENCE = 4  # metrics that the first lines speak of
 LONGEST = 80  # characters of the values of a point in a sentence
@@ -20,7 +21,7 @@ class Best:
     """The point that is best in a metric among those that are `compared`.
 
     `equal` counts the compared points with its very value, itself among them; `alike` the others whose 95 % interval
-    overlaps its own.
+    overlaps its own (None: not all have one).
     """
 
     metric: str
@@ -28,7 +29,7 @@ class Best:
     value: float
     compared: int
     equal: int
-    alike: int
+    alike: int | None
 
 
 def best(swept: Swept, metric: str) -> Best | None:
@@ -45,15 +46,16 @@ def best(swept: Swept, metric: str) -> Best | None:
     number = min(means, key=lambda each: sign * means[each])
     top, one = means[number], known[number]
     equal = [each for each, mean in means.items() if abs(mean - top) <= EQUAL * abs(top)]
-    alike = [
-        each
-        for each, other in known.items()
-        if each != number
-        and None not in (one.ci_low, one.ci_high, other.ci_low, other.ci_high)
-        and one.ci_low <= other.ci_high  # type: ignore[operator]
-        and other.ci_low <= one.ci_high  # type: ignore[operator]
-    ]
-    return Best(metric, number, top, len(means), len(equal), len(alike))
+    overlaps = [_overlap(one, other) for each, other in known.items() if each != number]
+    alike = None if None in overlaps else sum(map(bool, overlaps))
+    return Best(metric, number, top, len(means), len(equal), alike)
+
+
+def _overlap(one: Estimate, other: Estimate) -> bool | None:
+    """Whether their intervals do; None where one has none."""
+    if one.ci_low is None or one.ci_high is None or other.ci_low is None or other.ci_high is None:
+        return None
+    return one.ci_low <= other.ci_high and other.ci_low <= one.ci_high
 
 
 def head(swept: Swept) -> str:
@@ -101,7 +103,8 @@ def bests(swept: Swept) -> Grid:
         if one is None:
             continue
         better = NAMED[key.partition(".")[0]].better
-        others = "all are the same" if one.equal == one.compared > 1 else f"{one.alike:,} of {one.compared - 1:,}"
+        others = "not known" if one.alike is None else f"{one.alike:,} of {one.compared - 1:,}"
+        others = "all are the same" if one.equal == one.compared > 1 else others
         label = ABSENT if one.equal == one.compared > 1 else swept.label(one.number)
         rows.append((swept.head(key), better, label, swept.said(one.number, key), others))
     heads = ("metric", "better is", "best point", "its value", "others whose interval overlaps")
