@@ -428,3 +428,10 @@ def test_the_data_of_a_figure_are_its_csv(result):
         back = pd.read_csv(StringIO(figure.to_dict()["csv"]))
         assert list(back) == list(figure.data)
         assert len(back) == len(figure.data)
+
+
+def test_times_that_are_all_zero_are_on_no_logarithmic_axis(result):
+    told = {name: getattr(result.tables, name) for name in SCHEMA}
+    at_once = Tables(**{**told, "queries": told["queries"].assign(ttft_s=0.0)})
+    made = run_report(replace(result, tables=at_once))
+    assert [figure.absent for figure in made.figures if figure.name == "cdf-ttft"] != [""]

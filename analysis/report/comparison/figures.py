@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.report.figure import DASHES, Choice, Figure, Pools, absent, groups, rounded, shown
-from analysis.report.run.latency import PROBABILITIES, TIMES
+from analysis.report.run.latency import PROBABILITIES, READING, TIMES, curve, quantiles, uprights
 from analysis.report.run.measured import Measured
 from simulator.records.metrics import head, scale, title_of
 from simulator.records.result import Result
@@ -68,33 +68,21 @@ def cdf(runs: Runs, measured: Mapping[str, Measured], colours: Pools, column: st
         values_s = run.finished[column].dropna().to_numpy(np.float64)
         if not len(values_s):
             continue
-        at_s = np.quantile(values_s, PROBABILITIES)
+        at_s = quantiles(values_s)
         tables.append(pd.DataFrame({"run": label, "share": PROBABILITIES, column: at_s, "n": len(values_s)}))
-        above = at_s > 0  # the axis is logarithmic
         # Runs that differ little lie on each other: of dashes, those below are seen.
         line = {**colours.line(label), "dash": DASHES[number % len(DASHES)]}
-        traces.append(
-            {
-                **{"type": "scatter", "mode": "lines", "name": shown(label), "line": line},
-                "x": rounded(at_s[above]),
-                "y": rounded(100 * PROBABILITIES[above]),
-                "hovertemplate": "%{y:.1f} % take %{x:.4g} s or less<extra>%{fullData.name}</extra>",
-            }
-        )
+        traces.append(curve(label, at_s, line))
     if not tables:
         return absent(name, title_, "No measured query of any run finished with this time.")
     slos = [held for run in runs.values() for held in run.summary.slos if held.metric == column and held.max]
-    limits = dict.fromkeys(held.max for held in slos)
+    limits = [held.max for held in slos if held.max]
     layout = {
         "xaxis": {"type": "log", "title": {"text": f"{TIMES[column].lower()} [s]"}},
         "yaxis": {"title": {"text": "share of queries [%]"}, "range": [0, 101]},
-        "shapes": [
-            {"type": "line", "xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": "ink"}
-            for at in limits
-        ],
+        "shapes": uprights(limits),
     }
-    reading = "Read up from a time to the share of queries that took no longer; further left is faster."
-    reading += " Dotted lines are limits." if limits else ""
+    reading = READING + (" Dotted lines are limits." if limits else "")
     return Figure(name, title_, reading, pd.concat(tables), tuple(traces), layout)
 
 
