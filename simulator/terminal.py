@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.metrics.registry import METRICS
-from simulator.records.metrics import figure, scale, title_of
+from simulator.records.metrics import Scale, figure, head, scale, title_of
 from simulator.records.summary import BatteryLine, EnergyPart, Estimate, Held, PoolLine, Summary
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def render(summary: Summary, console: Console) -> None:
     for text in _from_one_replication(summary):
         console.print(text, markup=False, highlight=False)
     for held in summary.slos:
-        if held.cls is not None or _key(held) not in summary.metrics:
+        if held.cls is not None or held.key not in summary.metrics:
             console.print(_limit_line(held), markup=False, highlight=False)
     for text in _undefined(summary):
         console.print(text, markup=False, highlight=False)
@@ -131,22 +131,22 @@ def _measured(summary: Summary) -> str:
 def _metrics(summary: Summary) -> Table:
     """The main table. A metric with a limit that is undefined says why."""
     table = empty_table("", ("mean", "right"), ("95 % CI", "left"), ("limit", "left"), ("evidence", "left"))
-    held = {_key(one): one for one in summary.slos if one.cls is None}
+    held = {one.key: one for one in summary.slos if one.cls is None}
     for key in dict.fromkeys((*SHOWN, *held)):
         if key not in summary.metrics:
             continue
-        estimate, name = summary.metrics[key], key.partition(".")[0]
+        estimate = summary.metrics[key]
         if key not in held and estimate.mean in (None, USUAL.get(key)):
             continue
         if estimate.mean is None:
-            add_row(table, _title(key, ""), "-", "", _limit(held[key]), estimate.reason)
+            add_row(table, title_of(key), "-", "", _limit(held[key]), estimate.reason)
             continue
-        unit, factor = scale(name, estimate.mean)
+        of = scale(key, estimate.mean)
         add_row(
             table,
-            _title(key, unit),
-            figure(estimate.mean * factor),
-            _half(estimate, factor),
+            head(key, of.unit),
+            of.number(estimate.mean),
+            _half(estimate, of),
             _limit(held[key]) if key in held else "",
             estimate.evidence,
         )
@@ -169,22 +169,11 @@ def _undefined(summary: Summary) -> Iterable[str]:
     return (f"undefined: {', '.join(titles)}: {reason}" for reason, titles in reasons.items())
 
 
-def _title(key: str, unit: str) -> str:
-    return title_of(key) + (f" [{unit}]" if unit else "")
-
-
-def _half(estimate: Estimate, factor: float) -> str:
+def _half(estimate: Estimate, of: Scale) -> str:
     """Half the width of the interval."""
     if estimate.mean is None or estimate.ci_low is None or estimate.ci_high is None:
         return ""
-    return "± " + figure((estimate.ci_high - estimate.ci_low) / 2 * factor, like=estimate.mean * factor)
-
-
-def _key(held: Held) -> str:
-    """The metric's key in the summary, where its percentile has one."""
-    if METRICS[held.metric].kind == "ratio":
-        return held.metric
-    return f"{held.metric}.mean" if held.percentile is None else f"{held.metric}.p{held.percentile:g}"
+    return "± " + of.number((estimate.ci_high - estimate.ci_low) / 2, like=estimate.mean)
 
 
 def _limit(held: Held) -> str:
@@ -201,7 +190,7 @@ def _limit_line(held: Held) -> str:
     unit, factor = scale(held.metric, held.value)
     value = "undefined" if held.value is None else f"{figure(held.value * factor)} {unit}"
     of = f"{held.cls}: " if held.cls else ""
-    return f"{of}{_title(_key(held), '')} {value}, limit {_limit(held)}"
+    return f"{of}{title_of(held.key)} {value}, limit {_limit(held)}"
 
 
 def _energy(parts: Iterable[EnergyPart]) -> str:

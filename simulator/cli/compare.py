@@ -16,6 +16,7 @@ from simulator.cli.options import Profiles, Sets
 
 if TYPE_CHECKING:
     from simulator.records.compared import Compared, Difference
+    from simulator.records.metrics import Scale
     from simulator.records.result import Result
 
 WIDTH = 120  # of tables that go into a file or a pipe
@@ -95,10 +96,9 @@ def _results(runs: list[str], sets: Sets, seed: int | None, reps: int | None, pr
 
 def worth_telling(results: Sequence[Result]) -> list[str]:
     """Metrics of the terminal's table, and those with limits, that some run has with a value worth a line."""
-    from analysis.report.run.tables import key_of
     from simulator.terminal import SHOWN, USUAL
 
-    limited = [key_of(held, result.summary) for result in results for held in result.summary.slos]
+    limited = [held.key for result in results for held in result.summary.slos]
     keys = [key for key in dict.fromkeys((*SHOWN, *limited)) if key in results[0].summary.metrics]
     return [key for key in keys if any(_is_worth(r.summary.metrics.get(key), USUAL.get(key)) for r in results)]
 
@@ -129,7 +129,7 @@ def _render(first: str, compared: Compared) -> None:
     """One table: the metrics of both, their difference and what that means."""
     from rich.console import Console
 
-    from simulator.records.metrics import figure, scale, title_of
+    from simulator.records.metrics import head, scale
     from simulator.terminal import add_row, empty_table
 
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
@@ -138,27 +138,22 @@ def _render(first: str, compared: Compared) -> None:
     table = empty_table("", *numbers, ("", "left"))
     table.columns[-1].no_wrap = True
     for one in compared.differences:
-        unit, factor = scale(one.metric.partition(".")[0], one.a if one.a is not None else one.b)
-        title = title_of(one.metric) + (f" [{unit}]" if unit else "")
+        of = scale(one.metric, one.a if one.a is not None else one.b)
+        title = head(one.metric, of.unit)
         if one.a is None or one.b is None or one.diff is None:
-            add_row(table, title, *(_or_dash(value, factor) for value in (one.a, one.b)), "-", "", one.reason)
+            add_row(table, title, *(_or_dash(value, of) for value in (one.a, one.b)), "-", "", one.reason)
             continue
-        shown = [figure(value * factor) for value in (one.a, one.b)]
-        signed = f"{'+' if one.diff > 0 else ''}{figure(one.diff * factor, like=one.a * factor)}"
-        add_row(table, title, *shown, signed, _interval(one, factor), one.verdict)
+        shown = [of.number(value) for value in (one.a, one.b)]
+        signed = f"{'+' if one.diff > 0 else ''}{of.number(one.diff, like=one.a)}"
+        add_row(table, title, *shown, signed, _interval(one, of), one.verdict)
     console.print(table)
 
 
-def _interval(one: Difference, factor: float) -> str:
-    from simulator.records.metrics import figure
-
+def _interval(one: Difference, of: Scale) -> str:
     if one.ci_low is None or one.ci_high is None or one.a is None:
         return ""
-    low, high = (figure(end * factor, like=one.a * factor) for end in (one.ci_low, one.ci_high))
-    return f"{low} to {high}"
+    return f"{of.number(one.ci_low, like=one.a)} to {of.number(one.ci_high, like=one.a)}"
 
 
-def _or_dash(value: float | None, factor: float) -> str:
-    from simulator.records.metrics import figure
-
-    return "-" if value is None else figure(value * factor)
+def _or_dash(value: float | None, of: Scale) -> str:
+    return "-" if value is None else of.number(value)

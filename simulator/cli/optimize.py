@@ -129,13 +129,10 @@ def _render(found: Optimised, objectives: Sequence[Objective]) -> None:
 
 def _figure(tried: Tried, objective: Objective) -> str:
     """A value with its interval, in the unit people say it in."""
-    from simulator.records.metrics import figure, scale
+    from simulator.records.metrics import scale
 
     assert tried.summary is not None
     told = tried.summary.metrics[objective.key]
     assert told.mean is not None
-    unit, factor = scale(objective.key.partition(".")[0], told.mean)
-    text = figure(told.mean * factor)
-    if told.ci_low is not None and told.ci_high is not None:
-        text += " ± " + figure((told.ci_high - told.ci_low) / 2 * factor, like=told.mean * factor)
-    return f"{text} {unit}".rstrip()
+    of = scale(objective.key, told.mean)
+    return f"{of.around(told.mean, told.ci_low, told.ci_high)} {of.unit}".rstrip()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from simulator.records.metrics import Scale
     from simulator.records.summary import Estimate, Held, Summary
     from simulator.records.sweep import SweepIndex, SweepPoint
 
@@ -31,6 +32,7 @@ def print_points(index: SweepIndex, waiting: set[str]) -> None:
 
 def print_results(folder: Path, index: SweepIndex) -> None:
     """What came of the first points: metrics with a limit and headlines, mean and 95 % interval; limits and verdict."""
+    from simulator.records.metrics import head
     from simulator.records.result import read_result
     from simulator.records.sweep import POINTS, is_finished
 
@@ -39,49 +41,37 @@ def print_results(folder: Path, index: SweepIndex) -> None:
     if not found:
         return
     keys = _metrics([summary for _, summary in found])
-    titles, factors = zip(*(_scaled(key, [summary.metrics[key] for _, summary in found]) for key in keys), strict=True)
+    scales = [_scale(key, [summary.metrics[key] for _, summary in found]) for key in keys]
+    titles = [head(key, of.unit) for key, of in zip(keys, scales, strict=True)]
     limits = any(summary.slos for _, summary in found)
     varied = _varied(index)
     table = _table(*varied, *titles, *(["limits"] if limits else []), "verdict")
     for point, summary in found:
-        cells = (_cell(summary.metrics[key], factor) for key, factor in zip(keys, factors, strict=True))
+        cells = (_cell(summary.metrics[key], of) for key, of in zip(keys, scales, strict=True))
         table.add_row(*_values(point, varied), *cells, *([_held(summary.slos)] if limits else []), summary.verdict)
     _print(table, len(index.points) - MOST)
 
 
 def _metrics(summaries: Sequence[Summary]) -> list[str]:
     """Keys of the metrics with a limit, then of the headlines: those that some point has a value of."""
-    limited = [
-        held.metric if held.percentile is None else f"{held.metric}.p{held.percentile:g}"
-        for summary in summaries
-        for held in summary.slos
-    ]
-    told = [key if key in summaries[0].metrics else f"{key}.mean" for key in (*limited, *HEADLINES)]
+    limited = [held.key for summary in summaries for held in summary.slos]
     return [
         key
-        for key in dict.fromkeys(told)
+        for key in dict.fromkeys((*limited, *HEADLINES))
         if all(key in summary.metrics for summary in summaries)
         and any(summary.metrics[key].mean for summary in summaries)
     ]
 
 
-def _scaled(key: str, estimates: Sequence[Estimate]) -> tuple[str, float]:
-    """Title of a column, with the unit in which people say its largest value, and the factor to that unit."""
-    from simulator.records.metrics import scale, title_of
+def _scale(key: str, estimates: Sequence[Estimate]) -> Scale:
+    """The unit in which people say the largest value."""
+    from simulator.records.metrics import scale
 
-    unit, factor = scale(key.partition(".")[0], max(abs(estimate.mean or 0.0) for estimate in estimates))
-    return title_of(key) + (f" [{unit}]" if unit else ""), factor
+    return scale(key, max(abs(estimate.mean or 0.0) for estimate in estimates))
 
 
-def _cell(estimate: Estimate, factor: float) -> str:
-    from simulator.records.metrics import figure
-
-    if estimate.mean is None:
-        return "-"
-    mean = estimate.mean * factor
-    if estimate.ci_low is None or estimate.ci_high is None:
-        return figure(mean)
-    return f"{figure(mean)} ± {figure((estimate.ci_high - estimate.ci_low) / 2 * factor, like=mean)}"
+def _cell(estimate: Estimate, of: Scale) -> str:
+    return "-" if estimate.mean is None else of.around(estimate.mean, estimate.ci_low, estimate.ci_high)
 
 
 def _held(slos: Sequence[Held]) -> str:

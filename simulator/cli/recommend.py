@@ -77,15 +77,12 @@ def _what(metric: str | None) -> str:
 
 def _worth(found: Recommended, metric: str | None) -> str:
     """Devices, and what was asked to be least."""
-    from simulator.records.metrics import figure, scale
+    from simulator.records.metrics import scale
 
     devices = f"{found.devices} device" + ("" if found.devices == 1 else "s")
     assert found.best.summary is not None
     told = None if metric is None else found.best.summary.metrics[metric]
     if metric is None or told is None or told.mean is None:
         return devices
-    unit, factor = scale(metric.partition(".")[0], told.mean)
-    half = (
-        "" if told.ci_low is None or told.ci_high is None else f" ± {figure((told.ci_high - told.ci_low) / 2 * factor)}"
-    )
-    return f"{figure(told.mean * factor)}{half} {unit}, {devices}"
+    of = scale(metric, told.mean)
+    return f"{of.around(told.mean, told.ci_low, told.ci_high)} {of.unit}, {devices}"

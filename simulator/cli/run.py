@@ -7,30 +7,25 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli.beside import Trace, watch_of, write_report, write_trace
 from simulator.cli.options import MaxReps, Profiles, ScenarioName, Sets, UntilCi, UntilMetric, until_of
 
 if TYPE_CHECKING:
+    from simulator.engine.build import System
+    from simulator.metrics.until import Until
     from simulator.records.excerpt import Excerpt
     from simulator.records.result import Result
     from simulator.records.summary import Held
-    from simulator.running.excerpt import Happened
+    from simulator.running.run import Watch
     from simulator.spec.merge import Override
 
 GATE_MISSED = 3
 WIDTH = 120  # of tables that go into a file or a pipe
-TRACE = "trace.json.gz"
-
-
-class Trace(StrEnum):
-    """For whom a trace is written."""
-
-    perfetto = "perfetto"
 
 
 def run(
@@ -62,34 +57,22 @@ def run(
 
     Exit codes: 0 fine, 1 unexpected, 2 wrong command line or file, 3 a limit with `gate: true` missed, 130 interrupted.
     """
-    from simulator.cli.progress import progress
     from simulator.engine.build import build
     from simulator.spec.load import load
 
+    seen: list[Excerpt] = []
     with redirect_stdout(sys.stderr):  # what a policy of the user's prints is no part of the answer
         system = build(load(scenario, [*(sets or ()), *_overrides(seed, reps)], profiles or ()))
         _check_out(out)
-        _check_trace(trace, trace_from)
+        watch = watch_of(trace, trace_from, seen)
         until = until_of(scenario, sets, profiles, until_ci, metric, max_reps)
-        from simulator.running import run as simulate  # pandas and scipy, for which no mistake above has to wait
-
-        spec = system.scenario.spec.run
-        most = spec if until is None else spec.model_copy(update={"replications": until.most})
-        excerpts: list[Excerpt] = []
-
-        def watch(happened: Happened) -> None:
-            from simulator.running.excerpt import excerpt
-
-            excerpts.append(excerpt(happened, trace_from))
-
-        with progress(most, show=not quiet) as told:
-            result = simulate(system, told, until, watch if trace else None)
+        result = _simulated(system, until, watch, quiet)
         folder = result.save(out)
         beside: dict[str, Path | None] = {"report": None}
-        for one in excerpts:
-            beside["trace"] = _write_trace(one, folder)
+        for one in seen:
+            beside["trace"] = write_trace(one, folder)
     try:
-        beside["report"] = _report(result, folder) if with_report else None
+        beside["report"] = write_report(result, folder) if with_report else None
     finally:  # the result is kept and told, whatever becomes of its report
         _tell(result, folder, beside, as_json, quiet)
     if until is not None:
@@ -99,6 +82,17 @@ def run(
         print(_missed(held), file=sys.stderr)
     if missed:
         raise typer.Exit(GATE_MISSED)
+
+
+def _simulated(system: System, until: Until | None, watch: Watch | None, quiet: bool) -> Result:
+    """The system's result; how far it is is shown unless `quiet`."""
+    from simulator.cli.progress import progress
+    from simulator.running import run as simulate  # pandas and scipy, for which no mistake in a file has to wait
+
+    spec = system.scenario.spec.run
+    most = spec if until is None else spec.model_copy(update={"replications": until.most})
+    with progress(most, show=not quiet) as told:
+        return simulate(system, told, until, watch)
 
 
 def _overrides(seed: int | None, reps: int | None) -> list[Override]:
@@ -119,39 +113,6 @@ def _check_out(out: Path | None) -> None:
     above = next(parent for parent in folder.absolute().parents if os.path.lexists(parent))
     if not (above.is_dir() and os.access(above, os.W_OK)):
         raise ResultError(f"{folder}: cannot be made: {above} is not a folder one may write to")
-
-
-def _report(result: Result, folder: Path) -> Path | None:
-    """Write the report of `result` beside it. Where the disk refuses, say so: the result is there all the same."""
-    from analysis.report.run.report import run_report
-    from simulator.records.errors import ResultError
-    from simulator.records.files import write_text
-    from simulator.spec.reader import display
-
-    page = folder / "report.html"
-    try:
-        write_text(page, run_report(result).html())
-    except ResultError as error:
-        print(f"no report: {error}; `multillm report {display(folder)}` writes it later", file=sys.stderr)
-        return None
-    return page
-
-
-def _check_trace(trace: Trace | None, from_s: float | None) -> None:
-    """Raise SpecError where it is said when a trace begins, but none is asked for."""
-    from simulator.spec.errors import SpecError
-
-    if from_s is not None and trace is None:
-        raise SpecError("--trace-from: says where a trace begins; --trace perfetto writes one")
-
-
-def _write_trace(excerpt: Excerpt, folder: Path) -> Path:
-    from analysis.trace import perfetto
-    from simulator.records.files import write_bytes
-
-    written = folder / TRACE
-    write_bytes(written, perfetto(excerpt))
-    return written
 
 
 def _tell(result: Result, folder: Path, beside: Mapping[str, Path | None], as_json: bool, quiet: bool) -> None:

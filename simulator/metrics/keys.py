@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from simulator.metrics.registry import METRICS, Metric
+from simulator.records import metrics
 from simulator.spec.errors import SpecError, near
 from simulator.spec.scenario import ScenarioSpec, SloSpec
 
@@ -39,9 +40,7 @@ def of_key(key: str) -> tuple[Metric, float | None]:
 
 def key_of_limit(slo: SloSpec) -> str:
     """The key of what a limit is on."""
-    if METRICS[slo.metric].kind == "ratio":
-        return slo.metric
-    return f"{slo.metric}.mean" if slo.percentile is None else f"{slo.metric}.p{slo.percentile:g}"
+    return metrics.key_of(slo.metric, slo.percentile)
 
 
 def watched(spec: ScenarioSpec) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from simulator.records.metrics import NAMED
+from simulator.records.metrics import NAMED, PER_QUERY
 
 Domain = Literal["time", "quality", "energy", "money", "carbon"]
 Spread = Literal["runs", "items", "both"]
@@ -109,8 +109,6 @@ QUANTITIES = {
     "cost_usd": "dollars of hosted calls, and of machines for the time of the window",
 }
 """What the quantities are that metrics are made of, over queries that arrived in the window: after the warm-up."""
-
-PER_QUERY = tuple(name for name, metric in METRICS.items() if metric.bottom is None)
 
 ABSENT = {
     "correct": "no query has an item",

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simulator.metrics.facts import RunFacts, Window
-from simulator.metrics.registry import METRICS, PER_QUERY, STATISTICS, Metric
+from simulator.metrics.registry import METRICS, STATISTICS, Metric
+from simulator.records.metrics import PER_QUERY
 from simulator.spec.scenario import SloSpec
 
 Floats = NDArray[np.float64]

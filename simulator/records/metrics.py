@@ -36,6 +36,8 @@ NAMED: dict[str, Named] = {
     "co2_g_per_query": Named("CO2e per query", "g", "lower"),
     "co2_embodied_g_per_query": Named("of which the hardware's making", "g", "lower"),
 }
+PER_QUERY = ("ttft_s", "tpot_s", "e2e_s", "queue_s")
+"""Metrics that each finished query has: a summary has their mean and percentiles, each under a key of its own."""
 ACRONYMS = "TTFT: time to first token; TPOT: time per output token after the first."
 
 
@@ -45,6 +47,28 @@ class Scale(NamedTuple):
     unit: str
     factor: float
 
+    def said(self, value: float, like: float | None = None) -> str:
+        """A value in base units with its unit, "12.7 ms" or "$ 0.919 / 1k"; as many decimals as `like` would have."""
+        return self.with_unit(self.number(value, like))
+
+    def interval(self, low: float, high: float, like: float | None = None) -> str:
+        """Both ends and their unit once: "12.1 to 13.2 ms"."""
+        return self.with_unit(f"{self.number(low, like)} to {self.number(high, like)}")
+
+    def around(self, mean: float, low: float | None, high: float | None) -> str:
+        """A mean with half its interval, "12.7 ± 0.7", for where the unit stands in the head."""
+        half = "" if low is None or high is None else f" ± {self.number((high - low) / 2, mean)}"
+        return self.number(mean) + half
+
+    def number(self, value: float, like: float | None = None) -> str:
+        """A value without its unit."""
+        return figure(value * self.factor, None if like is None else like * self.factor)
+
+    def with_unit(self, numbers: str) -> str:
+        """Numbers in this unit, and the unit."""
+        before, after = ("$ ", self.unit[1:]) if self.unit.startswith("$") else ("", f" {self.unit}".rstrip())
+        return before + numbers + after
+
 
 def title_of(key: str) -> str:
     """What people call a key of a summary: "TTFT p95"; the key itself where it is of no metric of this version."""
@@ -52,9 +76,27 @@ def title_of(key: str) -> str:
     return f"{NAMED[name].title} {statistic}".rstrip() if name in NAMED else key
 
 
-def scale(name: str, value: float | None) -> Scale:
-    """The unit in which people say a value of the metric `name`: ms, mJ, % or $ per 1,000 queries, say."""
-    unit, size = NAMED[name].unit, abs(value or 0.0)
+def head(key: str, unit: str) -> str:
+    """What the column or the axis of a key is called: "TTFT p95 [s]"."""
+    return title_of(key) + (f" [{unit}]" if unit else "")
+
+
+def key_of(name: str, percentile: float | None) -> str:
+    """The key in a summary of a metric's percentile; with None of its mean, or its one value."""
+    if name not in PER_QUERY:
+        return name
+    return f"{name}.mean" if percentile is None else f"{name}.p{percentile:g}"
+
+
+def scale(key: str, value: float | None) -> Scale:
+    """The unit in which people say a value of the metric of a key: ms, mJ, % or $ per 1,000 queries, say.
+
+    A metric that this version does not know has no unit.
+    """
+    name, size = key.partition(".")[0], abs(value or 0.0)
+    if name not in NAMED:
+        return Scale("", 1.0)
+    unit = NAMED[name].unit
     if unit == "1":
         return Scale("", 1.0) if name == "calls_per_query" else Scale("%", 100.0)
     if unit == "USD":

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from simulator.records.metrics import Scale, key_of, scale
+
 Verdict = Literal["STABLE", "BACKLOGGED", "OVERLOADED"]
 
 
@@ -39,6 +41,28 @@ class Held:
     gate: bool
     value: float | None
     met: bool
+
+    @property
+    def key(self) -> str:
+        """The key of the metric that the limit is on, which a summary has of the usual percentiles."""
+        return key_of(self.metric, self.percentile)
+
+    @property
+    def bounds(self) -> str:
+        """What is allowed: "at most 15 s"."""
+        ends = (("at least", self.min), ("at most", self.max))
+        of = self._scale
+        told = [f"{word} {of.with_unit(f'{end * of.factor:g}')}" for word, end in ends if end is not None]
+        return " and ".join(told)
+
+    @property
+    def said(self) -> str:
+        """The value in the unit of the bounds."""
+        return "undefined" if self.value is None else self._scale.said(self.value)
+
+    @property
+    def _scale(self) -> Scale:
+        return scale(self.metric, self.min if self.max is None else self.max)
 
 
 @dataclass(frozen=True)

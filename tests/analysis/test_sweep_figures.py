@@ -118,6 +118,12 @@ def test_the_interval_of_the_gap_closed_is_students_over_replications():
     assert half == pytest.approx(12.706 * abs(each[0] - each[1]) / 2, abs=6e-3)  # t of one degree of freedom
 
 
+def test_points_of_more_or_fewer_replications_share_an_interval_of_those_that_all_have():
+    several = zip(BARS, (2, 4, 3, 2, 5, 4), strict=True)
+    points = [({"policy.accept.edge": bar}, cascade(WEAK, STRONG, CONFIDENCE, bar, n)) for bar, n in several]
+    assert re.search(r"APGR [\d.]+ ± [\d.]+", deferral(swept(points)).reading)
+
+
 def test_without_answers_of_both_pools_there_is_no_oracle_and_the_chord_joins_what_is_known():
     figure = deferral(swept(thresholds(bars=(0.3, 0.5, 0.7))))
     asked = (CONFIDENCE < 0.7).mean()

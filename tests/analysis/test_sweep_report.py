@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.report.sweep.answer import bests
 from analysis.report.sweep.report import sweep_report
 from analysis.report.sweep.swept import read_sweep
 from analysis.report.sweep.words import words
@@ -318,6 +319,19 @@ def test_what_is_undefined_at_a_point_is_a_dash_and_never_zero(tmp_path, source)
     assert told["pareto"]["inside"]["metrics"]["energy_j_per_query"]["mean"][1] is None
     assert np.isnan(pd.read_csv(StringIO(told["pareto"]["csv"]))["energy_j_per_query"][1])
     assert "energy_j_per_query" not in [one["key"] for one in told["parallel"]["inside"]["dimensions"]]
+
+
+def test_how_many_others_are_as_good_is_unknown_where_there_are_no_intervals(tmp_path, source):
+    def without(factor):
+        def change(summary):
+            scaled(factor)(summary)
+            for metric in summary["metrics"].values():
+                metric |= {"ci_low": None, "ci_high": None}
+
+        return change
+
+    folder = made(tmp_path, source, [({"seed": number}, without(1 + number)) for number in range(3)])
+    assert {row[-1] for row in bests(read_sweep(folder)).rows} == {"not known"}
 
 
 def test_points_that_are_equal_share_a_result_and_are_told_apart(tmp_path, source):

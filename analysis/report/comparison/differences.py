@@ -8,12 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.report.comparison.tables import interval, signed
-from analysis.report.comparison.units import axis
+from analysis.report.comparison.tables import both, interval, points, signed, unit
 from analysis.report.figure import Choice, Figure, Pools, absent, rounded, shown
-from analysis.report.run.tables import said
 from simulator.records.compared import Compared, Difference
-from simulator.records.metrics import title_of
+from simulator.records.metrics import head, title_of
 
 RELATIVE = "relative"
 BEYOND = 300.0  # per cent, beyond which a difference is drawn at the edge: it would press all others together
@@ -80,17 +78,18 @@ def _absolute(
     key: str, compared: Sequence[Compared], colours: Pools
 ) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
     """Traces and layout of one metric: the runs from top to bottom."""
-    traces, better, unit = [], "", ""
-    for number, one in enumerate(compared):
-        there = [each for each in one.differences if each.metric == key]
-        better, unit = (there[0].better, there[0].unit) if there else (better, unit)
-        there = [each for each in there if each.diff is not None]
-        drawn = _trace(one.name, there, [axis(key, unit).factor] * len(there), [number] * len(there), colours)
+    known = [[each for each in one.differences if each.metric == key and each.diff is not None] for one in compared]
+    first = next(each for there in known for each in there)
+    of, traces = points(unit(first)), []
+    for number, (one, there) in enumerate(zip(compared, known, strict=True)):
+        drawn = _trace(one.name, there, [of.factor] * len(there), [number] * len(there), colours)
         traces.append({**drawn, "showlegend": False})  # the names stand at the axis
-    label = "points" if axis(key, unit).label == "%" else axis(key, unit).label
     names = ["<br>".join(shown(part) for part in wrap(one.name, 20)) for one in compared]
     layout = {
-        "xaxis": {"title": {"text": f"{title_of(key)} {MEAN[better]}, difference [{label}]"}, "rangemode": "tozero"},
+        "xaxis": {
+            "title": {"text": f"{MEAN[first.better]} difference in {head(key, of.unit)}"},
+            "rangemode": "tozero",
+        },
         "yaxis": {"tickvals": list(range(len(names))), "ticktext": names, "range": [len(names) - 0.5, -0.5]},
         "shapes": [_zero()],
         "height": 110 + 50 * len(names),
@@ -136,8 +135,7 @@ def _trace(
 
 
 def _hover(each: Difference) -> list[str]:
-    values = " → ".join(said(value, each, each.metric) for value in (each.a, each.b))
-    return [title_of(each.metric), signed(each.diff, each), interval(each), values, shown(each.verdict)]
+    return [title_of(each.metric), signed(each), interval(each), " → ".join(both(each)), shown(each.verdict)]
 
 
 def _zero() -> dict[str, Any]:

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.report.comparison.units import axis
 from analysis.report.figure import DASHES, Choice, Figure, Pools, absent, groups, rounded, shown
-from analysis.report.run.latency import PROBABILITIES, TIMES
+from analysis.report.run.latency import PROBABILITIES, READING, TIMES, curve, quantiles, uprights
 from analysis.report.run.measured import Measured
-from simulator.records.metrics import title_of
+from simulator.records.metrics import head, scale, title_of
 from simulator.records.result import Result
 from simulator.records.summary import Estimate
 
@@ -40,21 +39,21 @@ def headlines(runs: Runs, keys: Sequence[str], colours: Pools) -> Figure:
 def _bars(
     data: pd.DataFrame, key: str, labels: Sequence[str], colours: Pools
 ) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
-    unit = axis(key, data["unit"].iloc[0])
+    of = scale(key, data["mean"].abs().max())
     traces = tuple(
         {
             **{"type": "bar", "orientation": "h", "marker": {"color": colours.colour(run), "opacity": 0.6}},
-            "x": rounded(unit.factor * part["mean"]),
+            "x": rounded(of.factor * part["mean"]),
             "y": [labels.index(run)],
-            "error_x": _error(part, unit.factor, colours.colour(run)),
-            "hovertemplate": f"{shown(run)}: %{{x:.4g}} {unit.label}, {part['evidence'].iloc[0]}<extra></extra>",
+            "error_x": _error(part, of.factor, colours.colour(run)),
+            "hovertemplate": f"{shown(run)}: %{{x:.4g}} {of.unit}, {part['evidence'].iloc[0]}<extra></extra>",
         }
         for run, part in groups(data, "run")
     )
     names = ["<br>".join(shown(part) for part in wrap(label, 20)) for label in labels]
     layout = {
         "barmode": "overlay",
-        "xaxis": {"title": {"text": f"{title_of(key)} [{unit.label}]"}, "rangemode": "tozero"},
+        "xaxis": {"title": {"text": head(key, of.unit)}, "rangemode": "tozero"},
         "yaxis": {"tickvals": list(range(len(names))), "ticktext": names, "range": [len(names) - 0.5, -0.5]},
         "height": 110 + 50 * len(names),
     }
@@ -69,33 +68,21 @@ def cdf(runs: Runs, measured: Mapping[str, Measured], colours: Pools, column: st
         values_s = run.finished[column].dropna().to_numpy(np.float64)
         if not len(values_s):
             continue
-        at_s = np.quantile(values_s, PROBABILITIES)
+        at_s = quantiles(values_s)
         tables.append(pd.DataFrame({"run": label, "share": PROBABILITIES, column: at_s, "n": len(values_s)}))
-        above = at_s > 0  # the axis is logarithmic
         # Runs that differ little lie on each other: of dashes, those below are seen.
         line = {**colours.line(label), "dash": DASHES[number % len(DASHES)]}
-        traces.append(
-            {
-                **{"type": "scatter", "mode": "lines", "name": shown(label), "line": line},
-                "x": rounded(at_s[above]),
-                "y": rounded(100 * PROBABILITIES[above]),
-                "hovertemplate": "%{y:.1f} % take %{x:.4g} s or less<extra>%{fullData.name}</extra>",
-            }
-        )
+        traces.append(curve(label, at_s, line))
     if not tables:
         return absent(name, title_, "No measured query of any run finished with this time.")
     slos = [held for run in runs.values() for held in run.summary.slos if held.metric == column and held.max]
-    limits = dict.fromkeys(held.max for held in slos)
+    limits = [held.max for held in slos if held.max]
     layout = {
         "xaxis": {"type": "log", "title": {"text": f"{TIMES[column].lower()} [s]"}},
         "yaxis": {"title": {"text": "share of queries [%]"}, "range": [0, 101]},
-        "shapes": [
-            {"type": "line", "xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": "ink"}
-            for at in limits
-        ],
+        "shapes": uprights(limits),
     }
-    reading = "Read up from a time to the share of queries that took no longer; further left is faster."
-    reading += " Dotted lines are limits." if limits else ""
+    reading = READING + (" Dotted lines are limits." if limits else "")
     return Figure(name, title_, reading, pd.concat(tables), tuple(traces), layout)
 
 
@@ -155,7 +142,7 @@ def tradeoff(runs: Runs, colours: Pools) -> Figure:
 def _points(
     there: Sequence[str], keys: tuple[str, str], both: Sequence[pd.DataFrame], colours: Pools
 ) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
-    units = [axis(key, part["unit"].iloc[0]) for key, part in zip(keys, both, strict=True)]
+    units = [scale(key, part["mean"].abs().max()) for key, part in zip(keys, both, strict=True)]
     traces = []
     for label in there:
         rows = [part.loc[[label]] for part in both]
@@ -166,11 +153,11 @@ def _points(
                 "marker": {"color": colours.colour(label), "size": 11},
                 "error_x": _error(rows[0], units[0].factor, colours.colour(label)),
                 "error_y": _error(rows[1], units[1].factor, colours.colour(label)),
-                "hovertemplate": f"%{{y:.4g}} {units[1].label}, %{{x:.4g}} {units[0].label}"
+                "hovertemplate": f"%{{y:.4g}} {units[1].unit}, %{{x:.4g}} {units[0].unit}"
                 "<extra>%{fullData.name}</extra>",
             }
         )
-    titles = [f"{title_of(key)} [{unit.label}]" for key, unit in zip(keys, units, strict=True)]
+    titles = [head(key, unit.unit) for key, unit in zip(keys, units, strict=True)]
     layout = {"xaxis": {"title": {"text": titles[0]}}, "yaxis": {"title": {"text": titles[1]}}}
     return tuple(traces), layout
 

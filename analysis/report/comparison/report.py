@@ -11,7 +11,8 @@ from analysis.report.comparison.differences import dots
 from analysis.report.figure import Figure, Pools
 from analysis.report.page import Report
 from analysis.report.run.measured import Measured
-from analysis.report.run.report import CHIPS, EVIDENCE, origin
+from analysis.report.run.report import origin
+from analysis.report.words import EVIDENCE, chip
 from simulator.records.compared import Compared
 from simulator.records.result import Result
 
@@ -47,10 +48,9 @@ def comparison_report(runs: Runs, compared: Sequence[Compared]) -> Report:
 
 def _run(label: str, run: Result, is_reference: bool) -> str:
     summary = run.summary
-    chip = f'<strong class="chip {CHIPS[summary.verdict]}">{summary.verdict}</strong>'
     name = f"<strong>{html_text(label)}</strong>{' (the reference)' if is_reference else ''}"
     why = f"{html_text(summary.why)}. What limits it: {html_text(summary.limit)}."
-    return f"<p>{chip} {name}: {why}</p>\n"
+    return f"<p>{chip(summary.verdict)} {name}: {why}</p>\n"
 
 
 def _differences(reference: str, compared: Sequence[Compared]) -> str:

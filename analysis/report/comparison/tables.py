@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from analysis.grids import ABSENT, Grid, percent
-from analysis.report.run.tables import COUNTS, limits, said
+from analysis.report.run.tables import estimated, limits
 from simulator.records.compared import Compared, Difference
-from simulator.records.metrics import title_of
+from simulator.records.metrics import Scale, scale, title_of
 from simulator.records.result import Result
+from simulator.records.summary import Estimate
 
 LONG = 300  # characters of a value from which on it is cut: the scenarios stand in full below
 
@@ -22,12 +22,9 @@ def differences(reference: str, one: Compared) -> Grid:
     """One row a metric: the difference in words, with its interval, in per cent of the reference; values of both."""
     rows = [
         (
-            title_of(each.metric),
-            each.verdict,
-            signed(each.diff, each),
-            interval(each),
+            *(title_of(each.metric), each.verdict, signed(each), interval(each)),
             f"{percent(each.diff / each.a, signed=True)} %" if each.diff is not None and each.a else ABSENT,
-            *(said(value, each, each.metric) for value in (each.a, each.b)),
+            *both(each),
         )
         for each in one.differences
     ]
@@ -37,7 +34,7 @@ def differences(reference: str, one: Compared) -> Grid:
 
 def side_by_side(runs: Mapping[str, Result], keys: Sequence[str]) -> Grid:
     """One row a metric: mean, interval and evidence of each run."""
-    rows = [(title_of(key), *(cell for run in runs.values() for cell in _cells(run, key))) for key in keys]
+    rows = [(title_of(key), *_cells([run.summary.metrics.get(key) for run in runs.values()], key)) for key in keys]
     heads = ("mean", "95 % interval", "evidence")
     over = (("", 1), *((label, len(heads)) for label in runs))
     return Grid(("metric", *heads * len(runs)), tuple(rows), frozenset({"metric", *heads[1:]}), over)
@@ -69,33 +66,42 @@ def changed(runs: Mapping[str, Result]) -> Grid:
     return Grid(("key", *runs), rows, frozenset({"key", *runs}))
 
 
-def signed(value: float | None, one: Difference) -> str:
-    """A difference to three digits in the unit that people say; those of shares are percentage points."""
-    if value is None:
+def both(each: Difference) -> tuple[str, str]:
+    """The values of the reference and of the other, in one unit."""
+    first, second = (ABSENT if value is None else unit(each).said(value) for value in (each.a, each.b))
+    return first, second
+
+
+def signed(each: Difference) -> str:
+    """A difference with its sign; those of shares are percentage points."""
+    if each.diff is None:
         return ABSENT
-    is_share = one.unit == "1" and one.metric not in COUNTS
-    text = f"{100 * abs(value):.3g} points" if is_share else said(abs(value), one, one.metric)
-    return ("+" if value > 0 else "-" if value < 0 else "") + text
+    sign = "+" if each.diff > 0 else "-" if each.diff < 0 else ""
+    return sign + points(unit(each)).said(abs(each.diff), each.a or None)
 
 
-def interval(one: Difference) -> str:
+def interval(each: Difference) -> str:
     """Both ends of a difference's interval."""
-    return ABSENT if one.ci_low is None else _between(signed(one.ci_low, one), signed(one.ci_high, one))
+    if each.ci_low is None or each.ci_high is None:
+        return ABSENT
+    return points(unit(each)).interval(each.ci_low, each.ci_high, each.a or None)
 
 
-def _between(low: str, high: str) -> str:
-    """An interval in words: 1.2 s, 1.3 s -> 1.2 to 1.3 s."""
-    unit = re.sub(r".*?\d[\d.,]*", "", low, count=1)  # what stands after the number
-    return f"{low.removesuffix(unit) if high.endswith(unit) else low} to {high}"
+def unit(each: Difference) -> Scale:
+    """The unit in which people say what the reference has."""
+    return scale(each.metric, each.a or each.b)
 
 
-def _cells(run: Result, key: str) -> tuple[str, str, str]:
-    """Mean, interval and evidence of a metric of a run, or why it has none."""
-    if key not in run.summary.metrics:
-        return ABSENT, ABSENT, ABSENT
-    one = run.summary.metrics[key]
-    ends = ABSENT if one.ci_low is None else _between(said(one.ci_low, one, key), said(one.ci_high, one, key))
-    return said(one.mean, one, key), ends, one.evidence or one.reason
+def points(of: Scale) -> Scale:
+    """The unit of a difference."""
+    return of._replace(unit="points") if of.unit == "%" else of
+
+
+def _cells(estimates: Sequence[Estimate | None], key: str) -> Iterator[str]:
+    """Mean, interval and evidence of a metric of each run in one unit, or why it has none."""
+    of = scale(key, max((abs(one.mean) for one in estimates if one is not None and one.mean is not None), default=0.0))
+    for one in estimates:
+        yield from (ABSENT,) * 3 if one is None else (*estimated(one, of), one.evidence or one.reason)
 
 
 def _walk(at: str, values: Sequence[Any], told: dict[str, list[Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ TIMES = {"ttft_s": "Time to first token", "tpot_s": "Time between tokens", "e2e_
 MOST_CLASSES = 4  # more are drawn when they are asked for
 FEWEST_TICKS = 3
 PROBABILITIES = np.unique(np.concatenate([np.linspace(0, 1, 101), [0.995, 0.999]]))
+READING = "Read up from a time to the share of queries that took no longer; further left is faster."
 BANDS = ((0, 50), (50, 90), (90, 99), (99, 100))
 STAGES = {  # light colours of Tol, away from those of pools; columns of the accepted call
     "re-work": ("#EE8866", "from arrival until the accepted call is asked: earlier answers, routing, judging"),
@@ -31,7 +33,7 @@ def cdf(run: Measured, pools: Pools, column: str) -> Figure:
     """The distribution of `column` of measured queries that finished, by the pool that answered."""
     name, title = f"cdf-{column.removesuffix('_s')}", f"{TIMES[column]}: distribution"
     queries = run.finished[run.finished[column].notna().to_numpy(bool)]
-    if queries.empty:
+    if not (queries[column] > 0).any():  # the axis is logarithmic
         return absent(name, title, "No measured query finished with this time.")
     by_pool = [(pool, queries[(queries["pool"] == pool).to_numpy(bool)]) for pool in pools.names]
     names = sorted(queries["cls"].astype(str).unique())
@@ -41,38 +43,21 @@ def cdf(run: Measured, pools: Pools, column: str) -> Figure:
     tables, traces = [], []
     for number, (of, part) in enumerate(parts):
         is_class = number >= len(parts) - len(classes)
-        values_s = _quantiles(part[column].to_numpy(np.float64))
+        values_s = quantiles(part[column].to_numpy(np.float64))
         tables.append(pd.DataFrame({"of": of, "share": PROBABILITIES, column: values_s, "n": len(part)}))
-        above = values_s > 0  # the axis is logarithmic
         grey = {"width": 2, "color": "faint", "dash": DASHES[number % len(DASHES)]}
         line = {"width": 3, "color": "ink"} if number == 0 else grey if is_class else pools.line(of)
-        traces.append(
-            {
-                **{"type": "scatter", "mode": "lines", "name": shown(of), "line": line},
-                "visible": "legendonly" if is_class and len(classes) > MOST_CLASSES else True,
-                "x": rounded(values_s[above]),
-                "y": rounded(100 * PROBABILITIES[above]),
-                "hovertemplate": "%{y:.1f} % take %{x:.4g} s or less<extra>%{fullData.name}</extra>",
-            }
-        )
+        is_hidden = is_class and len(classes) > MOST_CLASSES
+        traces.append({**curve(of, values_s, line), "visible": "legendonly" if is_hidden else True})
     limits = [held for held in run.summary.slos if held.metric == column and held.max]
-    marks = [
-        {"type": "line", "xref": "x", "yref": "paper", "x0": held.max, "x1": held.max, "y0": 0, "y1": 1, "line": "ink"}
-        for held in limits
-    ]
-    told = [
-        f"{'all' if held.cls is None else held.cls}: "
-        + ("mean" if held.percentile is None else f"p{held.percentile:g}")
-        + f" at most {held.max:g} s"
-        for held in limits
-    ]
+    told = [f"{held.cls or 'all'}: {held.key.partition('.')[2]} {held.bounds}" for held in limits]
     lines = f" Dotted lines are limits ({'; '.join(told)})." if told else ""
     layout = {
         "xaxis": {"type": "log", "title": {"text": TIMES[column].lower()}, **_ticks(pd.concat(tables)[column])},
         "yaxis": {"title": {"text": "share of queries [%]"}, "range": [0, 101]},
-        "shapes": marks,
+        "shapes": uprights(held.max for held in limits if held.max),
     }
-    reading = "Read up from a time to the share of queries that took no longer; further left is faster." + lines
+    reading = READING + lines
     reading += " Grey lines are classes; a click in the legend shows or hides a line." if classes else ""
     return Figure(name, title, reading, pd.concat(tables), tuple(traces), layout)
 
@@ -91,7 +76,24 @@ def _ticks(values_s: pd.Series) -> dict[str, Any]:
     return {"tickvals": ticks_s, "ticktext": [amount(tick_s, "s") for tick_s in ticks_s]}
 
 
-def _quantiles(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def curve(name: str, values_s: NDArray[np.float64], line: dict[str, Any]) -> dict[str, Any]:
+    """The distribution of which these are the values at `PROBABILITIES`, on a logarithmic axis."""
+    above = values_s > 0
+    return {
+        **{"type": "scatter", "mode": "lines", "name": shown(name), "line": line},
+        "x": rounded(values_s[above]),
+        "y": rounded(100 * PROBABILITIES[above]),
+        "hovertemplate": "%{y:.1f} % take %{x:.4g} s or less<extra>%{fullData.name}</extra>",
+    }
+
+
+def uprights(limits_s: Iterable[float]) -> list[dict[str, Any]]:
+    """A line at each limit."""
+    line = {"type": "line", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "line": "ink"}
+    return [{**line, "x0": at_s, "x1": at_s} for at_s in dict.fromkeys(limits_s)]
+
+
+def quantiles(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The values at `PROBABILITIES`, linear between ranks: what np.quantile gives, by one sort for all of them."""
     found: NDArray[np.float64] = np.interp(PROBABILITIES * (len(values) - 1), np.arange(len(values)), np.sort(values))
     return found

@@ -19,15 +19,9 @@ from analysis.report.run.latency import TIMES, cdf, stages
 from analysis.report.run.measured import Measured
 from analysis.report.run.stories import stories
 from analysis.report.run.timeline import timeline
-from simulator.records.metrics import ACRONYMS
+from analysis.report.words import EVIDENCE, chip
 from simulator.records.result import Result
 from simulator.records.summary import Summary
-
-CHIPS = {"STABLE": "good", "BACKLOGGED": "bad", "OVERLOADED": "bad"}
-EVIDENCE = (
-    f"{ACRONYMS} Evidence is the weakest kind that a number rests on (measured, fitted, datasheet, assumed), and the "
-    "share of the value that does."
-)
 
 
 def run_report(result: Result) -> Report:
@@ -61,9 +55,8 @@ def _figures(result: Result) -> tuple[Figure, ...]:
 
 
 def _head(summary: Summary) -> str:
-    chip = f'<strong class="chip {CHIPS[summary.verdict]}">{summary.verdict}</strong>'
     limit = f"<p><strong>What limits it:</strong> {html_text(summary.limit)}.</p>\n"
-    return f"<p>{chip} {html_text(summary.why)}.</p>\n{limit}"
+    return f"<p>{chip(summary.verdict)} {html_text(summary.why)}.</p>\n{limit}"
 
 
 def _answer(summary: Summary) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analysis.grids import ABSENT, Grid, amount, percent
-from simulator.records.compared import Difference
-from simulator.records.metrics import title_of
+from analysis.grids import ABSENT, Grid, percent
+from simulator.records.metrics import Scale, scale, title_of
 from simulator.records.result import Result, result_hash
-from simulator.records.summary import Estimate, Held, Summary
+from simulator.records.summary import Estimate, Summary
 
 HEADLINES = (
     *("accuracy", "ttft_s.mean", "ttft_s.p95", "tpot_s.p95", "e2e_s.mean", "e2e_s.p95", "queue_s.mean"),
@@ -16,37 +15,41 @@ HEADLINES = (
     *("coverage", "dropped_frac", "unfinished_frac", "energy_j_per_query", "energy_j_per_output_tok"),
     *("energy_j_per_correct", "cost_usd_per_query", "co2_g_per_query", "co2_embodied_g_per_query"),
 )
-COUNTS = ("calls_per_query",)  # of unit 1 and no shares
 
 
 def headlines(summary: Summary) -> Grid:
     """The metrics that people ask for first, with 95 % intervals, limits and evidence; why where there is none."""
-    held = {key_of(one, summary): one for one in summary.slos if one.cls is None}
+    held = {one.key: one for one in summary.slos if one.cls is None}
     rows = []
     for key in dict.fromkeys((*HEADLINES, *held)):
         if key not in summary.metrics:
             continue
         one = summary.metrics[key]
-        interval = ABSENT if one.ci_low is None else f"{said(one.ci_low, one, key)} to {said(one.ci_high, one, key)}"
         verdict = "" if key not in held else "met" if held[key].met else "missed"
-        rows.append((title_of(key), said(one.mean, one, key), interval, verdict, one.evidence or one.reason))
+        rows.append((title_of(key), *estimated(one, scale(key, one.mean)), verdict, one.evidence or one.reason))
     words = frozenset({"metric", "95 % interval", "limit", "evidence"})
     return Grid(("metric", "mean", "95 % interval", "limit", "evidence"), tuple(rows), words)
+
+
+def estimated(one: Estimate, unit: Scale) -> tuple[str, str]:
+    """Mean and 95 % interval."""
+    if one.mean is None:
+        return ABSENT, ABSENT
+    if one.ci_low is None or one.ci_high is None:
+        return unit.said(one.mean), ABSENT
+    return unit.said(one.mean), unit.interval(one.ci_low, one.ci_high, one.mean)
 
 
 def limits(summary: Summary) -> Grid:
     """Each limit, what came of it, and whether it was held."""
     rows = [
         (
-            title_of(key_of(one, summary)),
-            one.cls or "all",
-            " and ".join(f"{sign} {end:g}" for sign, end in ((">=", one.min), ("<=", one.max)) if end is not None),
-            "undefined" if one.value is None else f"{one.value:.4g}",
+            *(title_of(one.key), one.cls or "all", one.bounds, one.said),
             "met" if one.met else "missed",
         )
         for one in summary.slos
     ]
-    heads = ("limit on", "class", "in base units", "value", "verdict")
+    heads = ("limit on", "class", "limit", "value", "verdict")
     return Grid(heads, tuple(rows), frozenset(heads) - {"value"})
 
 
@@ -106,23 +109,3 @@ def origin(result: Result) -> Grid:
     return Grid(
         ("what", "value"), tuple((key, str(value)) for key, value in told.items()), frozenset({"what", "value"})
     )
-
-
-def said(value: float | None, one: Estimate | Difference, key: str) -> str:
-    """A value to three digits in the unit that people say."""
-    if value is None:
-        return ABSENT
-    if one.unit == "1":
-        return f"{value:.3g}" if key in COUNTS else f"{percent(value)} %"
-    if one.unit == "USD":
-        return f"$ {1000 * value:.3g} per 1,000"
-    if one.unit.startswith("1/"):  # nobody says milli per second
-        return f"{value:,.3g} {one.unit}"
-    return f"0 {one.unit}" if value == 0 else amount(value, one.unit)
-
-
-def key_of(held: Held, summary: Summary) -> str:
-    """The key of the metric that a limit is on."""
-    if held.metric in summary.metrics:
-        return held.metric
-    return f"{held.metric}.mean" if held.percentile is None else f"{held.metric}.p{held.percentile:g}"

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from analysis.grids import ABSENT, Grid, html_text
 from analysis.report.sweep.swept import Swept
+from analysis.report.words import CHIPS, chip
 from simulator.records.metrics import NAMED, title_of
+from simulator.records.summary import Estimate
 
-CHIPS = {"STABLE": "good", "BACKLOGGED": "bad", "OVERLOADED": "bad"}
 SENTENCE = 4  # metrics that the first lines speak of
 LONGEST = 80  # characters of the values of a point in a sentence
 EQUAL = 1e-9  # a fraction by which numbers may differ and still be the same
@@ -20,14 +21,15 @@ class Best:
     """The point that is best in a metric among those that are `compared`.
 
     `equal` counts the compared points with its very value, itself among them; `alike` the others whose 95 % interval
-    overlaps its own.
+    overlaps its own (None: not all have one).
     """
 
     metric: str
     number: int
+    value: float
     compared: int
     equal: int
-    alike: int
+    alike: int | None
 
 
 def best(swept: Swept, metric: str) -> Best | None:
@@ -44,15 +46,16 @@ def best(swept: Swept, metric: str) -> Best | None:
     number = min(means, key=lambda each: sign * means[each])
     top, one = means[number], known[number]
     equal = [each for each, mean in means.items() if abs(mean - top) <= EQUAL * abs(top)]
-    alike = [
-        each
-        for each, other in known.items()
-        if each != number
-        and None not in (one.ci_low, one.ci_high, other.ci_low, other.ci_high)
-        and one.ci_low <= other.ci_high  # type: ignore[operator]
-        and other.ci_low <= one.ci_high  # type: ignore[operator]
-    ]
-    return Best(metric, number, len(means), len(equal), len(alike))
+    overlaps = [_overlap(one, other) for each, other in known.items() if each != number]
+    alike = None if None in overlaps else sum(map(bool, overlaps))
+    return Best(metric, number, top, len(means), len(equal), alike)
+
+
+def _overlap(one: Estimate, other: Estimate) -> bool | None:
+    """Whether their intervals do; None where one has none."""
+    if one.ci_low is None or one.ci_high is None or other.ci_low is None or other.ci_high is None:
+        return None
+    return one.ci_low <= other.ci_high and other.ci_low <= one.ci_high
 
 
 def head(swept: Swept) -> str:
@@ -61,11 +64,7 @@ def head(swept: Swept) -> str:
     counts = f"{len(swept.results):,} of {points:,} points have a result"
     counts += f", {len(swept.failures):,} failed" if swept.failures else ""
     verdicts: Counter[str] = Counter(result.summary.verdict for result in swept.results.values())
-    chips = " ".join(
-        f'<strong class="chip {chip}">{verdict} {verdicts[verdict]:,}</strong>'
-        for verdict, chip in CHIPS.items()
-        if verdict in verdicts
-    )
+    chips = " ".join(chip(verdict, f" {verdicts[verdict]:,}") for verdict in CHIPS if verdict in verdicts)
     return f"<p>{chips} {counts}.</p>\n<p><strong>What it answers:</strong> {html_text(answer(swept))}</p>\n"
 
 
@@ -104,7 +103,8 @@ def bests(swept: Swept) -> Grid:
         if one is None:
             continue
         better = NAMED[key.partition(".")[0]].better
-        others = "all are the same" if one.equal == one.compared > 1 else f"{one.alike:,} of {one.compared - 1:,}"
+        others = "not known" if one.alike is None else f"{one.alike:,} of {one.compared - 1:,}"
+        others = "all are the same" if one.equal == one.compared > 1 else others
         label = ABSENT if one.equal == one.compared > 1 else swept.label(one.number)
         rows.append((swept.head(key), better, label, swept.said(one.number, key), others))
     heads = ("metric", "better is", "best point", "its value", "others whose interval overlaps")
@@ -113,9 +113,5 @@ def bests(swept: Swept) -> Grid:
 
 def _listed(swept: Swept, found: list[Best]) -> str:
     """Titles and values: "energy per query (901 J) and cost per query ($ 0.922 / 1k)"."""
-    told = []
-    for one in found:
-        unit = swept.scale(one.metric).unit
-        value = swept.said(one.number, one.metric).partition(" ± ")[0]
-        told.append(f"{title_of(one.metric)} ({value} {unit}".rstrip() + ")")
+    told = [f"{title_of(one.metric)} ({swept.scale(one.metric).said(one.value)})" for one in found]
     return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.report.figure import Choice, Figure, Pools, absent, rounded, shown
 from analysis.report.sweep import area
-from analysis.report.sweep.lines import NOTHING, axis, bars, interval, legend_px, listed, named, of_policy, scaled
+from analysis.report.sweep.lines import NOTHING, bars, interval, legend_px, listed, named, of_policy
 from analysis.report.sweep.swept import Swept
 from analysis.report.sweep.truth import Floats
 from analysis.report.sweep.world import SAME, End, World, worlds
@@ -44,7 +44,7 @@ def deferral(swept: Swept) -> Figure:
     for key in metrics:
         traces = _held_against(there[0]) if key == "accuracy" else []
         traces += [_dots(swept, world, part, key, name, colours) for world in there for name, part in world.lines()]
-        versions[key] = tuple(traces), {"yaxis": {"title": {"text": axis(swept, key)}}}
+        versions[key] = tuple(traces), {"yaxis": {"title": {"text": swept.head(key)}}}
     choice = Choice("metric", "over the share", {key: title_of(key) for key in metrics}, "accuracy")
     strong = there[0].strong
     reading = READING.format(strong=strong) + _said(there)
@@ -59,7 +59,7 @@ def _dots(swept: Swept, world: World, part: pd.DataFrame, key: str, name: str, c
     """Points of one policy in one world; joined where a single key of the policy varies, and nothing else."""
     label = name if world.known is None else f"{name}: {_areas(world, part)}"
     part = part[part[key].notna()]
-    unit, scale = scaled(swept, key)
+    unit, scale = swept.scale(key)
     varying = sum(part[each].astype(str).nunique() > 1 for each in of_policy(swept))
     is_line = world.known is not None and varying <= 1
     ends = zip(part["point"], part[f"{key}.ci_low"], part[f"{key}.ci_high"], strict=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.report.figure import Choice, Figure, absent, rounded, shown
-from analysis.report.sweep.lines import NOT_SET, NOTHING, axis, said, scaled
+from analysis.report.sweep.lines import NOT_SET, NOTHING, said
 from analysis.report.sweep.swept import Swept
 from simulator.records.metrics import title_of
 
@@ -78,25 +78,16 @@ def _key(swept: Swept, key: str, order: list[str]) -> dict[str, Any]:
 
 def _metric(swept: Swept, key: str) -> dict[str, Any]:
     """A metric for the browser: means and ends of intervals in the unit that is drawn."""
-    unit, scale = scaled(swept, key)
+    unit, scale = swept.scale(key)
     mean, low, high = (rounded(scale * _column(swept, name)) for name in (key, f"{key}.ci_low", f"{key}.ci_high"))
-    return {"title": shown(axis(swept, key)), "unit": unit, "mean": mean, "low": low, "high": high}
+    return {"title": shown(swept.head(key)), "unit": unit, "mean": mean, "low": low, "high": high}
 
 
 def _column(swept: Swept, name: str) -> pd.Series:
     return swept.rows[name].astype(float)
 
 
-def _statistic(percentile: float | None) -> str:
-    """The end of a metric's key that a limit is on."""
-    return ".mean" if percentile is None else f".p{percentile:g}"
-
-
 def _first(swept: Swept) -> str:
     """The metric that a limit is on, if any; else a usual one."""
-    limits = [
-        held.metric + ("" if held.metric in swept.metrics else _statistic(held.percentile))
-        for result in swept.results.values()
-        for held in result.summary.slos
-    ]
+    limits = [held.key for result in swept.results.values() for held in result.summary.slos]
     return next(key for key in (*limits, *USUAL, *swept.metrics) if key in swept.metrics)

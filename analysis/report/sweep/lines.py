@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from analysis.report.sweep.swept import Swept
-from simulator.records.metrics import title_of
 
 MOST = 7  # lines of one figure: as many as there are colours
 FEW = 3  # lines of which each is said something in the text
@@ -64,19 +63,6 @@ def bars(rows: pd.DataFrame, metric: str, scale: float = 1.0) -> dict[str, Any]:
 def interval(low: float, high: float, scale: float = 1.0) -> str:
     """` (95 %: 0.1 to 0.2)`; empty where there is no interval."""
     return "" if pd.isna(low) or pd.isna(high) else f" (95 %: {scale * low:.4g} to {scale * high:.4g})"
-
-
-def scaled(swept: Swept, metric: str) -> tuple[str, float]:
-    """The unit in which a metric is drawn, and what its values are multiplied with: shares are in per cent."""
-    unit = swept.unit(metric)
-    is_share = unit == "1" and metric != "calls_per_query"
-    return ("%", 100.0) if is_share else ("" if unit == "1" else unit, 1.0)
-
-
-def axis(swept: Swept, metric: str) -> str:
-    """What the axis of a metric is called."""
-    unit, _ = scaled(swept, metric)
-    return f"{title_of(metric)} [{unit}]" if unit else title_of(metric)
 
 
 def legend_px(lines: int) -> int:

@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.report.figure import Figure, Pools, absent, rounded, shown
 from analysis.report.sweep.lines import MOST, NOTHING, bars, interval, legend_px, listed, named, split
 from analysis.report.sweep.swept import Swept
+from simulator.records.metrics import title_of
 from simulator.records.result import Result
 from simulator.records.summary import Held
 
@@ -156,20 +157,14 @@ def _hover(swept: Swept, number: int, key: str, scale: float) -> str:
     """Interval, values of the point, verdict and the limits that it misses."""
     summary = swept.results[number].summary
     one = summary.metrics[key]
-    missed = [f"misses {_limit(held)}: {_value(held)}" for held in summary.slos if not held.met]
+    missed = [f"misses {_limit(held)}: {held.said}" for held in summary.slos if not held.met]
     low, high = (float("nan") if end is None else end for end in (one.ci_low, one.ci_high))
     told = [named(swept.index.points[number].values, swept.varied) + interval(low, high, scale), summary.verdict]
     return "<br>".join(shown(line) for line in [*told, *missed])
 
 
 def _limit(held: Held) -> str:
-    of = "" if held.percentile is None else f" p{held.percentile:g}"
-    ends = [f"{sign} {end:g}" for sign, end in (("≥", held.min), ("≤", held.max)) if end is not None]
-    return f"{held.metric}{of} {' and '.join(ends)}{f' of {held.cls}' if held.cls else ''}"
-
-
-def _value(held: Held) -> str:
-    return "undefined" if held.value is None else f"{held.value:.4g}"
+    return f"{title_of(held.key)}{f' of {held.cls}' if held.cls else ''} {held.bounds}"
 
 
 def _goals(swept: Swept) -> list[float]:

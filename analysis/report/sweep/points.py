@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from analysis.grids import ABSENT, Grid, html_table
 from analysis.report.sortable import Cell, sortable
-from analysis.report.sweep.answer import CHIPS
 from analysis.report.sweep.swept import Swept
+from analysis.report.words import CHIPS
 
 TABLE = "table-of-points"
 

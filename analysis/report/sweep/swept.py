@@ -13,10 +13,9 @@ import pandas as pd
 
 from analysis.grids import ABSENT
 from analysis.report.figure import rounded
-from analysis.report.run.tables import key_of
 from analysis.report.sweep.words import text, words
 from simulator.records.errors import ResultError
-from simulator.records.metrics import NAMED, Scale, figure, scale, title_of
+from simulator.records.metrics import NAMED, Scale, head, scale
 from simulator.records.result import Result, read_result
 from simulator.records.summary import Estimate
 from simulator.records.sweep import (
@@ -63,7 +62,7 @@ class Swept:
     @cached_property
     def headlines(self) -> tuple[str, ...]:
         """Keys of the metrics with a limit, then of those that people ask for first; none that is 0 everywhere."""
-        limited = [key_of(one, each.summary) for each in self.results.values() for one in each.summary.slos]
+        limited = [one.key for each in self.results.values() for one in each.summary.slos]
         return tuple(key for key in dict.fromkeys((*limited, *HEADLINES)) if key in self.metrics and self._says(key))
 
     @cached_property
@@ -93,30 +92,20 @@ class Swept:
         about = self.rows[self.rows["point"].isin(self.within or tuple(self.results))]
         return len(set(rounded(about[metric])) - {None}) > 1
 
-    def unit(self, metric: str) -> str:
-        """The base unit of a metric."""
-        found = (result.summary.metrics.get(metric) for result in self.results.values())
-        return next(one.unit for one in found if one is not None)
-
     def scale(self, metric: str) -> Scale:
         """The unit in which people say the largest value of a metric, the same for all points."""
-        name = metric.partition(".")[0]
-        return scale(name, float(np.nanmax(np.abs(self.rows[metric].to_numpy(np.float64)))))
+        return scale(metric, float(np.nanmax(np.abs(self.rows[metric].to_numpy(np.float64)))))
 
     def head(self, metric: str) -> str:
         """What a column or an axis is called: "TTFT p95 [s]"."""
-        unit = self.scale(metric).unit
-        return title_of(metric) + (f" [{unit}]" if unit else "")
+        return head(metric, self.scale(metric).unit)
 
     def said(self, number: int, metric: str) -> str:
         """A metric at a point in the unit of `head`, with half its interval: "12.7 ± 0.7"."""
-        one, factor = self.estimate(number, metric), self.scale(metric).factor
+        one = self.estimate(number, metric)
         if one is None or one.mean is None:
             return ABSENT
-        mean = figure(one.mean * factor)
-        if one.ci_low is None or one.ci_high is None:
-            return mean
-        return f"{mean} ± {figure((one.ci_high - one.ci_low) / 2 * factor, like=one.mean * factor)}"
+        return self.scale(metric).around(one.mean, one.ci_low, one.ci_high)
 
     @cached_property
     def words(self) -> Mapping[str, Sequence[str]]:

@@ -76,14 +76,14 @@ class World:
         return self._with_ends(points, points["accuracy"].to_numpy(np.float64), [end.accuracy for end in self.ends])
 
     def gap_recovered(self, points: pd.DataFrame) -> tuple[float, float]:
-        """APGR of these points and half of its 95 % interval over replications; NaN where it is undefined."""
+        """APGR of these points and half of its 95 % interval over the replications that all have; NaN: undefined."""
         if not self.has_pools:
             return float("nan"), float("nan")
         weak, strong = self.ends
-        of_points = zip(*(self.each[number] for number in points["point"]), strict=True)
+        of_points = zip(*(self.each[number] for number in points["point"]), strict=False)
         each = [
             area.apgr(*self._with_ends(points, np.array(right), ends), *ends)
-            for right, ends in zip(of_points, zip(weak.each, strong.each, strict=True), strict=True)
+            for right, ends in zip(of_points, zip(weak.each, strong.each, strict=False), strict=False)
         ]
         return area.apgr(*self.curve(points), weak.accuracy, strong.accuracy), area.half_width(np.array(each))
 
