@@ -1,14 +1,19 @@
-"""The pages that are shown to a browser, by name. A new kind of report is one line in `PAGES`, an odd one in `ODD`."""
+"""The pages that are shown to a browser, by name. A new kind of report is one line in `PAGES`, an odd one in `ODD`.
+
+Those that are not in `FIRST` are shown by slow tests only.
+"""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pytest
 
 from analysis import validation
 from analysis.report.comparison.report import comparison_report
@@ -46,6 +51,7 @@ def _quick() -> Result:
     return run(build(load("quickstart", SHORT)))
 
 
+@cache
 def _failed() -> Result:
     """Nobody waits long enough to get an answer."""
     return run(build(load("quickstart", ["run.queries=40", "run.replications=2", "workload.chat.timeout_s=0.0001"])))
@@ -136,3 +142,18 @@ ODD: dict[str, Callable[[], Made]] = {
     "sweep of one point": lambda: _made(sweep_report(_first_point())),
     "sweep of 200 points": lambda: _made(sweep_report(_many_points())),
 }
+FIRST = ("run", "sweep", "comparison")
+
+
+def kinds(*names: str, first: Sequence[str] = FIRST) -> list[Any]:
+    """Parameters of tests: pages by name, slow if they are not among the `first`."""
+    return [pytest.param(name, marks=() if name in first else pytest.mark.slow) for name in names]
+
+
+SHOWN, ALL = kinds(*PAGES), kinds(*PAGES, *ODD)
+
+
+@cache
+def made_page(name: str) -> Made:
+    """The page of this name."""
+    return (PAGES | ODD)[name]()
