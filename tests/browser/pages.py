@@ -47,7 +47,8 @@ def _made(report: Report) -> Made:
 
 
 @cache
-def _quick() -> Result:
+def quick() -> Result:
+    """A run of few queries."""
     return run(build(load("quickstart", SHORT)))
 
 
@@ -64,11 +65,11 @@ def _evil() -> Result:
         text = table.select_dtypes(["category", "object", "str"]).columns
         return table.assign(**{column: table[column].astype(object).replace("edge", EVIL) for column in text})
 
-    quick = _quick()
-    tables = Tables(**{name: renamed(getattr(quick.tables, name)) for name in SCHEMA})
-    pools = tuple(replace(line, pool=line.pool.replace("edge", EVIL), device=EVIL) for line in quick.summary.pools)
-    summary = replace(quick.summary, name=EVIL, pools=pools, limit=EVIL, left_out=(EVIL,))
-    return replace(quick, name=EVIL, tables=tables, summary=summary, scenario={EVIL: EVIL}, manifest={"version": EVIL})
+    of = quick()
+    tables = Tables(**{name: renamed(getattr(of.tables, name)) for name in SCHEMA})
+    pools = tuple(replace(line, pool=line.pool.replace("edge", EVIL), device=EVIL) for line in of.summary.pools)
+    summary = replace(of.summary, name=EVIL, pools=pools, limit=EVIL, left_out=(EVIL,))
+    return replace(of, name=EVIL, tables=tables, summary=summary, scenario={EVIL: EVIL}, manifest={"version": EVIL})
 
 
 def _validation() -> Made:
@@ -125,13 +126,13 @@ def _many_points() -> Swept:
 
 
 def _comparison() -> Report:
-    runs = [_quick(), run(build(load("quickstart", [*SHORT, "policy.accept.edge=-0.1"]))), _failed()]
+    runs = [quick(), run(build(load("quickstart", [*SHORT, "policy.accept.edge=-0.1"]))), _failed()]
     names = ["cascade", "choosy", "impatient"]
     return comparison_report(dict(zip(names, runs, strict=True)), beside_first(runs, names[1:], worth_telling(runs)))
 
 
 PAGES: dict[str, Callable[[], Made]] = {
-    "run": lambda: _made(run_report(_quick())),
+    "run": lambda: _made(run_report(quick())),
     "sweep": lambda: _made(sweep_report(_swept())),
     "comparison": lambda: _made(_comparison()),
     "validation": _validation,

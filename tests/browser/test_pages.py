@@ -26,6 +26,11 @@ def test_no_name_is_run(opened):
     assert opened.ask("() => window.evil === undefined && !document.querySelector('img')")
 
 
+def test_every_mark_is_of_one_thing(opened):
+    marks = opened.ask("() => [...document.querySelectorAll('[id]:not(svg [id])')].map((each) => each.id)")
+    assert len(marks) == len(set(marks))
+
+
 def test_axe_has_nothing_against_the_page(opened, look):
     opened.show(*look)
     # In the first look it sees the figures, too, of which it reads no colours.
