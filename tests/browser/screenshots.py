@@ -51,33 +51,10 @@ def main(into: Path) -> None:
                 for command in shot.commands:
                     call = [sys.executable, "-m", "simulator", *command.split()]
                     subprocess.run(call, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-                page = Opened(browser, Path(folder, "report.html"), WIDE)
+                page = Opened(browser, Path(folder, "report.html"), SIZE)
             kept = ", ".join(f"#{name}" for name in shot.sections)
-            page.page.add_style_tag(content=f"section:not({kept}) {{ display: none }}")
+            page.page.add_style_tag(content=f"nav, section:not({kept}) {{ display: none }}")
             picture = Image.open(io.BytesIO(page.page.screenshot(full_page=True)))
-            few = picture.quantize(COLOURS, dither=Image.Dither.NONE)
-            few.save(into / f"{shot.name}.png", optimize=True)
-            print(into / f"{shot.name}.png")
-            page.context.close()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
-
-
-def main(into: Path) -> None:
-    """Make each report and write its picture as `into`/NAME.png."""
-    into.mkdir(parents=True, exist_ok=True)
-    with launched() as browser:
-        for shot in SHOTS:
-            with tempfile.TemporaryDirectory() as folder:
-                for command in shot.commands:
-                    call = [sys.executable, "-m", "simulator", *command.split()]
-                    subprocess.run(call, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-                page = Opened(browser, Path(folder, "report.html"), SIZE).page
-            kept = ", ".join(f"#{name}" for name in shot.sections)
-            page.add_style_tag(content=f"nav, section:not({kept}) {{ display: none }}")
-            picture = Image.open(io.BytesIO(page.screenshot(full_page=True)))
             few = picture.quantize(COLOURS, dither=Image.Dither.NONE)
             few.save(into / f"{shot.name}.png", optimize=True)
             print(into / f"{shot.name}.png")
