@@ -1,13 +1,13 @@
 // Parallel coordinates of a sweep. What is brushed also chooses the rows of the table of points.
 window.makers = window.makers || {};
-window.makers.parallel = (figure, choice) => {
+window.makers.parallel = (figure, choice, wide) => {
   const { dimensions } = figure.inside;
   if (!document.createElement("canvas").getContext("webgl")) {
     const text = "This figure needs WebGL, which is not there;<br>its data are in the CSV.";
     return { traces: [], layout: { annotations: [{ text, showarrow: false }], xaxis: { visible: false }, yaxis: { visible: false } } };
   }
   const plot = document.getElementById("plot-parallel");
-  const width = Math.max(plot.parentElement.clientWidth, 120 * dimensions.length); // a narrow page scrolls it
+  const width = Math.min(Math.max(wide, 180 + 80 * dimensions.length), 4000); // a narrow page scrolls it
   // What a reader has moved and brushed stays when the colour changes.
   const before = plot.data?.[0]?.dimensions || [];
   const rank = ({ key }) => before.findIndex((each) => each.name === key);
@@ -27,7 +27,7 @@ window.makers.parallel = (figure, choice) => {
         })),
       },
     ],
-    layout: { height: 480, margin: { l: 80, t: 110, b: 30 }, width: Math.min(width, 4000) },
+    layout: { height: 480, margin: { l: 80, t: 110, b: 30 }, width },
   };
 };
 

@@ -1,9 +1,9 @@
 // The Pareto front of a sweep for the axes that are chosen: every point, its intervals, and the line of those unbeaten.
 window.makers = window.makers || {};
-window.makers.pareto = (figure, choice) => {
+window.makers.pareto = (figure, choice, wide) => {
   const { points, labels, verdicts, within, metrics } = figure.inside;
   const [x, y, colour] = [metrics[choice.x], metrics[choice.y], metrics[choice.colour]];
-  const narrow = document.getElementById("plot-pareto").clientWidth < 640;
+  const narrow = wide < 640;
   const round = (value) => value.toLocaleString("en", { maximumSignificantDigits: 4 });
   const there = points.map((_, at) => at).filter((at) => x.mean[at] !== null && y.mean[at] !== null);
 
@@ -47,7 +47,7 @@ window.makers.pareto = (figure, choice) => {
   const scale = {
     cmin: low, cmax: high > low ? high : low + 1, colorscale: figure.inside.colours, reversescale: colour.better === "higher",
     colorbar: {
-      orientation: "h", x: 0.5, y: 1.02, yanchor: "bottom", thickness: 12, len: narrow ? 1 : 0.6, outlinewidth: 0, nticks: narrow ? 4 : 7,
+      orientation: "h", x: 0.5, y: 1.02, yanchor: "bottom", thickness: 12, len: narrow ? 1 : 0.6, outlinewidth: 0, nticks: narrow ? 6 : 8,
       title: { text: `colour: ${name(colour)}`, side: "top" },
     },
   };

@@ -1,5 +1,6 @@
 // Draws the figures that are packed in the page, with Plotly, in the page's colours. Without it the tables say the answer.
-// A figure that is made in the browser has its maker in `window.makers`, by its name: (figure, choice) -> {traces, layout}.
+// A figure that is made in the browser has its maker in `window.makers`, by its name: (figure, choice, wide) -> {traces,
+// layout}, `wide` being pixels across; a layout with a width of its own scrolls.
 (async () => {
   const bytes = Uint8Array.from(atob(document.getElementById("figures").textContent), (each) => each.charCodeAt(0));
   const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -20,9 +21,9 @@
   }
 
   // Traces and layout of a figure as it is chosen: by its own maker, or one of its versions, or the only ones it has.
-  function made(figure) {
+  function made(figure, wide) {
     const choice = chosen(figure);
-    if (window.makers?.[figure.name]) return window.makers[figure.name](figure, choice);
+    if (window.makers?.[figure.name]) return window.makers[figure.name](figure, choice, wide);
     if (!choice || !figure.versions) return figure;
     const { traces, layout } = figure.versions[Object.values(choice)[0]];
     return { traces, layout: { ...figure.layout, ...layout } };
@@ -40,7 +41,7 @@
   function drawing(figure, wide, forPaper) {
     const page = colours(forPaper);
     const narrow = wide < 640;
-    const now = made(figure);
+    const now = made(figure, wide);
     const traces = now.traces.map((trace) => ({ ...trace, line: line(trace.line, page) }));
     const { height = 420, ...given } = now.layout;
     const size = narrow ? 12 : 13;
@@ -48,8 +49,7 @@
     const entry = 50 + 8 * Math.max(0, ...told.map((trace) => trace.name.length)); // pixels of one in the legend
     const rows = Math.ceil(told.length / Math.max(1, Math.floor(wide / entry)));
     const layout = {
-      ...given,
-      width: wide, height: height + 20 * rows,
+      width: wide, ...given, height: height + 20 * rows,
       shapes: (given.shapes || []).map((each) => shape(each, page)),
       margin: { l: 60, r: 12, t: 30, b: 50 + 20 * rows, ...given.margin },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",

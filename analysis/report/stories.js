@@ -92,7 +92,7 @@
       hovertemplate: `%{x:.4g} s ${name}, from %{base:.4g} s on<extra>%{y}</extra>`,
     }));
     const [decided, lost, given] = story.marks.map((each) => ({
-      type: "scatter", mode: "markers", hovertemplate: "%{x:.4g} s: %{text}<extra></extra>", ...each,
+      type: "scatter", mode: "markers", cliponaxis: false, hovertemplate: "%{x:.4g} s: %{text}<extra></extra>", ...each,
     }));
     const marks = [
       { ...decided, name: "decision", marker: { symbol: "diamond", size: 12, color: "#0072B2" } },

@@ -331,13 +331,16 @@ def test_cells_are_means_over_the_other_keys_and_a_missed_limit_has_a_cross(brow
     drawn = browser(figure, [{"metric": "ttft_s.p95", "across": across, "up": up} for across, up in pairs])
     rows = sweep.rows.assign(missed=[any(not h.met for h in r.summary.slos) for r in sweep.results.values()])
     for (across, up), one in zip(pairs, drawn, strict=True):
-        (cells,) = one["traces"]
+        cells, *texts = one["traces"]
+        written = {
+            (x, y): text for each in texts for x, y, text in zip(each["x"], each["y"], each["text"], strict=True)
+        }
         keys = [across] if across == up else [up, across]
         found = {}
         for y, x in np.ndindex(np.shape(cells["z"])):
             names = {across: one["layout"]["xaxis"]["ticktext"][x]}
             names = {up: one["layout"]["yaxis"]["ticktext"][y]} | names
-            found[tuple(html.unescape(names[key]) for key in keys)] = cells["z"][y][x], cells["text"][y][x]
+            found[tuple(html.unescape(names[key]) for key in keys)] = cells["z"][y][x], written[x, y]
         parts = {tuple(map(str, at)): part for at, part in rows.groupby(keys)}
         assert found.keys() == parts.keys()
         for at, (mean, text) in found.items():

@@ -1,15 +1,15 @@
-"""One browser and, for each kind of page, one window that the tests share: each says first how it is to be shown."""
+"""One browser, and one window for each kind of page, which the tests share: each says first how it is to be shown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
-from .opened import Opened, chromium, launched
-from .pages import ODD, PAGES, Made
+from .opened import LOOKS, Look, Opened, chromium, launched
+from .pages import ALL, Made, made_page
 
 
 # Of this package only: while Playwright is there, its event loop runs, and what starts one of its own would fail.
@@ -22,31 +22,58 @@ def browser() -> Iterator[Browser]:
         yield one
 
 
-@pytest.fixture(scope="package", params=[*PAGES, *ODD])
-def made(request: pytest.FixtureRequest) -> Made:
-    """A page of each kind."""
-    return (PAGES | ODD)[request.param]()
-
-
 @pytest.fixture(scope="package")
-def path(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pages are."""
+    return tmp_path_factory.mktemp("pages")
+
+
+@pytest.fixture(params=ALL)
+def kind(request: pytest.FixtureRequest) -> str:
+    """The name of a page of each kind."""
+    return request.param
+
+
+@pytest.fixture
+def made(kind: str) -> Made:
+    """The page."""
+    return made_page(kind)
+
+
+@pytest.fixture
+def path(kind: str, made: Made, folder: Path) -> Path:
     """Its file."""
-    file = tmp_path_factory.mktemp("page") / "report.html"
+    file = folder / f"{kind}.html"
     file.write_text(made.html, encoding="utf-8")
     return file
 
 
 @pytest.fixture(scope="package")
-def window(browser: Browser, path: Path) -> Iterator[Opened]:
-    """The page in a window."""
-    one = Opened(browser, path)
-    yield one
-    one.context.close()
+def windows(browser: Browser) -> Iterator[Callable[[Path], Opened]]:
+    """The window in which a file is open: it takes seconds to open, so it stays."""
+    there: dict[Path, Opened] = {}
+
+    def window(path: Path) -> Opened:
+        if path not in there:
+            there[path] = Opened(browser, path)
+        return there[path]
+
+    yield window
+    for one in there.values():
+        one.context.close()
 
 
 @pytest.fixture
-def opened(window: Opened) -> Iterator[Opened]:
+def opened(windows: Callable[[Path], Opened], path: Path) -> Iterator[Opened]:
     """The page in a window, as the last test left it; whatever a test does to it, it says nothing, asks for nothing."""
-    yield window
-    assert window.words == []
-    assert window.requests == []
+    one = windows(path)
+    yield one
+    assert one.words == []
+    assert one.requests == []
+
+
+# Of the package: so tests of one look follow each other, and nothing is drawn again between them.
+@pytest.fixture(scope="package", params=LOOKS)
+def look(request: pytest.FixtureRequest) -> Look:
+    """A width and a colour in which a page is shown."""
+    return request.param

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -9,11 +10,33 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import pytest
 from playwright.sync_api import Browser, Download, Page, sync_playwright
 
 WIDE, NARROW = (1440, 900), (390, 844)
+
+
+class Look(NamedTuple):
+    """How a page is shown: the size of its window, light or dark, on screen or on paper."""
+
+    size: tuple[int, int] = WIDE
+    scheme: str = "light"
+    media: str = "screen"
+
+
+LOOKS = [
+    pytest.param(Look(), id="wide-light"),
+    pytest.param(Look(scheme="dark"), id="wide-dark"),
+    pytest.param(Look(NARROW), id="narrow-light"),
+    pytest.param(Look(NARROW, "dark"), id="narrow-dark", marks=pytest.mark.slow),
+]
+# What Chromium's own drawing of WebGL without a graphics card says of itself.
+DRIVER = re.compile(
+    r"\[\.WebGL-0x[0-9a-f]+\]GL Driver Message \(OpenGL, Performance, GL_CLOSE_PATH_NV, High\): "
+    r"GPU stall due to ReadPixels( \(this message will no longer repeat\))?"
+)
 # WCAG's contrast of a colour, as computed styles say it, with the page behind it: from 1 to 21.
 CONTRAST = """(colour) => {
   const luminance = (said) => {
@@ -26,9 +49,9 @@ CONTRAST = """(colour) => {
   const both = [luminance(colour), luminance(getComputedStyle(document.body).backgroundColor)];
   return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
 }"""
-# Texts of figures that reach out of their drawing, where they would be cut.
+# Texts of figures that reach out of their drawing, where they would be cut; a drawing may scroll in its figure.
 CUT = """() => [...document.querySelectorAll('.figure .main-svg text')].flatMap((text) => {
-  const [box, all] = [text, text.closest('.figure')].map((each) => each.getBoundingClientRect());
+  const [box, all] = [text, text.closest('.svg-container')].map((each) => each.getBoundingClientRect());
   const cut = box.left < all.left - 1 || box.right > all.right + 1 || box.bottom > all.bottom + 1;
   return box.width && cut ? [`${text.closest('.figure').id}: ${text.textContent}`] : [];
 })"""
@@ -70,11 +93,12 @@ class Opened:
         self.words: list[str] = []
         self.requests: list[str] = []
         self.saves = [0.0] * 10
+        self.look = Look(size)
         viewport = {"width": size[0], "height": size[1]}
         self.context = browser.new_context(viewport=viewport, reduced_motion="reduce", **context)
         self.context.set_default_timeout(10_000)
         self.page: Page = self.context.new_page()
-        self.page.on("console", lambda said: self.words.append(said.text))
+        self.page.on("console", lambda said: DRIVER.fullmatch(said.text) or self.words.append(said.text))
         self.page.on("pageerror", lambda error: self.words.append(str(error)))
         self.page.on("dialog", lambda dialog: (self.words.append(dialog.message), dialog.dismiss()))
         own = path.as_uri()
@@ -89,6 +113,9 @@ class Opened:
 
     def show(self, size: tuple[int, int] = WIDE, scheme: str = "light", media: str = "screen") -> None:
         """The window at this size, in light or dark, on screen or on paper, once all is drawn again."""
+        if (look := Look(size, scheme, media)) == self.look:
+            return
+        self.look = look
         self.page.emulate_media(color_scheme=scheme, media=media)  # type: ignore[arg-type]
         self.page.set_viewport_size({"width": size[0], "height": size[1]})
         self.page.wait_for_function("(wide) => innerWidth === wide", arg=size[0])

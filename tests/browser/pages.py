@@ -1,14 +1,19 @@
-"""The pages that are shown to a browser, by name. A new kind of report is one line in `PAGES`, an odd one in `ODD`."""
+"""The pages that are shown to a browser, by name. A new kind of report is one line in `PAGES`, an odd one in `ODD`.
+
+Those that are not in `FIRST` are shown by slow tests only.
+"""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pytest
 
 from analysis import validation
 from analysis.report.comparison.report import comparison_report
@@ -42,10 +47,12 @@ def _made(report: Report) -> Made:
 
 
 @cache
-def _quick() -> Result:
+def quick() -> Result:
+    """A run of few queries."""
     return run(build(load("quickstart", SHORT)))
 
 
+@cache
 def _failed() -> Result:
     """Nobody waits long enough to get an answer."""
     return run(build(load("quickstart", ["run.queries=40", "run.replications=2", "workload.chat.timeout_s=0.0001"])))
@@ -58,11 +65,11 @@ def _evil() -> Result:
         text = table.select_dtypes(["category", "object", "str"]).columns
         return table.assign(**{column: table[column].astype(object).replace("edge", EVIL) for column in text})
 
-    quick = _quick()
-    tables = Tables(**{name: renamed(getattr(quick.tables, name)) for name in SCHEMA})
-    pools = tuple(replace(line, pool=line.pool.replace("edge", EVIL), device=EVIL) for line in quick.summary.pools)
-    summary = replace(quick.summary, name=EVIL, pools=pools, limit=EVIL, left_out=(EVIL,))
-    return replace(quick, name=EVIL, tables=tables, summary=summary, scenario={EVIL: EVIL}, manifest={"version": EVIL})
+    of = quick()
+    tables = Tables(**{name: renamed(getattr(of.tables, name)) for name in SCHEMA})
+    pools = tuple(replace(line, pool=line.pool.replace("edge", EVIL), device=EVIL) for line in of.summary.pools)
+    summary = replace(of.summary, name=EVIL, pools=pools, limit=EVIL, left_out=(EVIL,))
+    return replace(of, name=EVIL, tables=tables, summary=summary, scenario={EVIL: EVIL}, manifest={"version": EVIL})
 
 
 def _validation() -> Made:
@@ -119,13 +126,13 @@ def _many_points() -> Swept:
 
 
 def _comparison() -> Report:
-    runs = [_quick(), run(build(load("quickstart", [*SHORT, "policy.accept.edge=-0.1"]))), _failed()]
+    runs = [quick(), run(build(load("quickstart", [*SHORT, "policy.accept.edge=-0.1"]))), _failed()]
     names = ["cascade", "choosy", "impatient"]
     return comparison_report(dict(zip(names, runs, strict=True)), beside_first(runs, names[1:], worth_telling(runs)))
 
 
 PAGES: dict[str, Callable[[], Made]] = {
-    "run": lambda: _made(run_report(_quick())),
+    "run": lambda: _made(run_report(quick())),
     "sweep": lambda: _made(sweep_report(_swept())),
     "comparison": lambda: _made(_comparison()),
     "validation": _validation,
@@ -136,3 +143,18 @@ ODD: dict[str, Callable[[], Made]] = {
     "sweep of one point": lambda: _made(sweep_report(_first_point())),
     "sweep of 200 points": lambda: _made(sweep_report(_many_points())),
 }
+FIRST = ("run", "sweep", "comparison")
+
+
+def kinds(*names: str, first: Sequence[str] = FIRST) -> list[Any]:
+    """Parameters of tests: pages by name, slow if they are not among the `first`."""
+    return [pytest.param(name, marks=() if name in first else pytest.mark.slow) for name in names]
+
+
+SHOWN, ALL = kinds(*PAGES), kinds(*PAGES, *ODD)
+
+
+@cache
+def made_page(name: str) -> Made:
+    """The page of this name."""
+    return (PAGES | ODD)[name]()

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from .opened import WIDE, Opened, launched
+from .opened import Opened, launched
 
+SIZE = (1180, 900)  # of the window
 COLOURS = 96  # of a picture; a page has few
 
 
@@ -24,7 +25,21 @@ class Shot(NamedTuple):
     sections: tuple[str, ...]
 
 
-SHOTS = (Shot("run", ("run quickstart --out made", "report made --output report.html"), ("fleet", "cdf-e2e")),)
+SHOTS = (
+    Shot("run", ("run quickstart --out made --no-report", "report made -o report.html"), ("fleet", "cdf-e2e")),
+    Shot(
+        "sweep", ("sweep sweep-threshold --out made --no-report", "report made -o report.html"), ("pareto", "deferral")
+    ),
+    Shot(
+        "comparison",
+        (
+            "run quickstart --out default --no-report",
+            "run quickstart --set policy.accept.edge=-0.1 --out choosy --no-report",
+            "report default choosy -o report.html",
+        ),
+        ("differences",),
+    ),
+)
 
 
 def main(into: Path) -> None:
@@ -36,9 +51,9 @@ def main(into: Path) -> None:
                 for command in shot.commands:
                     call = [sys.executable, "-m", "simulator", *command.split()]
                     subprocess.run(call, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-                page = Opened(browser, Path(folder, "report.html"), WIDE)
+                page = Opened(browser, Path(folder, "report.html"), SIZE)
             kept = ", ".join(f"#{name}" for name in shot.sections)
-            page.page.add_style_tag(content=f"section:not({kept}) {{ display: none }}")
+            page.page.add_style_tag(content=f"nav, section:not({kept}) {{ display: none }}")
             picture = Image.open(io.BytesIO(page.page.screenshot(full_page=True)))
             few = picture.quantize(COLOURS, dither=Image.Dither.NONE)
             few.save(into / f"{shot.name}.png", optimize=True)

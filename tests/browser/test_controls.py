@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from .opened import CONTRAST, Opened
-from .pages import PAGES
+from .pages import SHOWN
 
-pytestmark = pytest.mark.parametrize("made", list(PAGES), indirect=True, scope="package")
+pytestmark = pytest.mark.parametrize("kind", SHOWN, indirect=True)
 
 
 # What can be reached by keys, in the order of the page.
@@ -49,8 +49,10 @@ def until_hidden(opened: Opened, are_hidden: bool) -> None:
 def test_csv_buttons_give_the_tables_of_their_figures(opened, made):
     opened.show()
     buttons = opened.page.locator("button[data-kind=CSV]")
-    assert buttons.count() == len(made.tables)
-    for at, (name, table) in enumerate(made.tables.items()):
+    names = buttons.evaluate_all("(all) => all.map((one) => one.dataset.figure)")
+    assert set(names) == set(made.tables)
+    for at, name in enumerate(names):
+        table = made.tables[name]
         file = opened.saved(buttons.nth(at).click)
         assert file.suggested_filename == f"{name}.csv"
         given = pd.read_csv(StringIO(file.path().read_text(encoding="utf-8")))
@@ -119,8 +121,9 @@ def test_the_tab_key_reaches_everything_in_its_order_and_shows_where_it_is(opene
 
 def test_keys_fold_and_choose_and_save(opened, made):
     opened.show()
-    for key in ("Enter", "Space"):
-        for at in range(opened.page.locator("summary").count()):
+    count = opened.page.locator("summary").count()
+    for key, order in (("Enter", range(count)), ("Space", reversed(range(count)))):  # one may stand inside another
+        for at in order:
             fold = opened.page.locator("summary").nth(at)
             before = fold.evaluate("(each) => each.parentElement.open")
             fold.press(key)

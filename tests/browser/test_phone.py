@@ -7,7 +7,7 @@ import pytest
 from .opened import CUT, NARROW, Opened
 
 
-@pytest.mark.parametrize("made", ["run"], indirect=True, scope="package")
+@pytest.mark.parametrize("kind", ["run"], indirect=True)
 def test_a_phone_shows_the_page_in_its_width_and_a_finger_on_a_figure_scrolls_it(browser, path):
     phone = Opened(browser, path, NARROW, is_mobile=True, has_touch=True)
     assert phone.ask("() => [innerWidth, visualViewport.scale]") == [NARROW[0], 1]

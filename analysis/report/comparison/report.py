@@ -33,7 +33,7 @@ def comparison_report(runs: Runs, compared: Sequence[Compared]) -> Report:
         f"{who} against {reference}: report of a comparison",
         "".join(_run(label, run, label == reference) for label, run in runs.items()),
         [
-            Section("differences", "What differs", _differences(reference, compared)),
+            Section("what-differs", "What differs", _differences(reference, compared)),
             Section("side-by-side", "Side by side", _side_by_side(runs, keys)),
             Section("changed", "What was changed", _changed(runs)),
         ],
