@@ -96,7 +96,7 @@ class Opened:
         self.look = Look(size)
         viewport = {"width": size[0], "height": size[1]}
         self.context = browser.new_context(viewport=viewport, reduced_motion="reduce", **context)
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(30_000)
         self.page: Page = self.context.new_page()
         self.page.on("console", lambda said: DRIVER.fullmatch(said.text) or self.words.append(said.text))
         self.page.on("pageerror", lambda error: self.words.append(str(error)))

@@ -14,7 +14,7 @@ from PIL import Image
 from .opened import Opened, launched
 
 SIZE = (1180, 900)  # of the window
-COLOURS = 96  # of a picture; a page has few
+COLOURS = 192  # of a picture; a page has few
 
 
 class Shot(NamedTuple):
@@ -27,9 +27,7 @@ class Shot(NamedTuple):
 
 SHOTS = (
     Shot("run", ("run quickstart --out made --no-report", "report made -o report.html"), ("fleet", "cdf-e2e")),
-    Shot(
-        "sweep", ("sweep sweep-threshold --out made --no-report", "report made -o report.html"), ("pareto", "deferral")
-    ),
+    Shot("sweep", ("sweep sweep-threshold --out made --no-report", "report made -o report.html"), ("pareto",)),
     Shot(
         "comparison",
         (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .opened import CUT, MARKS, Look
-from .pages import FIRST, ODD, PAGES, kinds
+from .pages import FIRST, ODD, PAGES, SHOWN, kinds
 
 ODDEST = kinds(*PAGES, *ODD, first=(*FIRST, "failed run", "evil names"))
 
@@ -42,6 +42,8 @@ def test_nothing_is_wider_than_the_window(opened, look):
     assert opened.ask("() => document.documentElement.scrollWidth") <= look.size[0]
 
 
+# Names longer than a phone is wide are cut.
+@pytest.mark.parametrize("kind", SHOWN, indirect=True)
 def test_no_text_of_a_figure_is_cut(opened, look):
     opened.show(*look)
     assert opened.left(CUT) == []
