@@ -1,7 +1,5 @@
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -19,7 +17,6 @@ from simulator.records.result import read_result
 from simulator.records.stories import Stories
 from simulator.records.tables import SCHEMA, Tables
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 EVIL = '<img src=x onerror="alert(1)">'
 SETS = {
     "quickstart": ["run.queries=300", "run.warmup_s=10"],
@@ -178,53 +175,3 @@ def test_a_run_in_which_no_query_finished_has_its_stories_too(tmp_path):
     assert len(made.inside["stories"]) == 40
     assert {row[1].removesuffix(", among the slowest") for row in Cells(made.above).rows[1:]} == {"dropped: timeout"}
     assert not [x for story in made.inside["stories"] for x in story["marks"][2]["x"]]
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_a_browser_filters_and_draws_the_query_that_is_picked(quick, tmp_path):
-    kinds = [one.kind for one in quick.stories.shown]
-    kind, last = kinds[0], quick.stories.shown[-1]
-    probe = f"""<script>setTimeout(async () => {{
-      const said = document.documentElement.dataset;
-      const rows = () => [...document.querySelectorAll("#stories-table tbody tr")].filter((each) => !each.hidden);
-      const set = (name, value) => {{
-        const field = document.getElementById("stories-" + name);
-        field.value = value;
-        field.dispatchEvent(new Event("input"));
-      }};
-      said.all = rows().length;
-      set("kind", {json.dumps(kind)});
-      said.kind = rows().length;
-      set("text", "no row has this");
-      said.none = rows().length + " " + document.getElementById("stories-count").textContent;
-      set("kind", ""); set("text", "");
-      const row = rows().at(-1);
-      row.querySelector("button").focus();
-      document.activeElement.click();
-      await new Promise((done) => setTimeout(done, 500));
-      said.current = document.querySelector("tr[aria-current] th").textContent;
-      said.list = document.querySelector('select[data-figure="stories"]').value;
-      said.labels = [...document.querySelectorAll("#plot-stories .ytick text")].map((each) => each.textContent).join();
-      said.told = document.querySelectorAll("#stories-told table").length;
-    }}, 4000)</script>"""
-    path = tmp_path / "report.html"
-    path.write_text(run_report(quick).html().replace("</body>", probe + "</body>"))
-    call = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    call += [
-        "--enable-logging=stderr",
-        "--virtual-time-budget=9000",
-        "--window-size=1200,900",
-        "--dump-dom",
-        "--no-first-run",
-    ]
-    said = subprocess.run([*call, path.as_uri()], capture_output=True, text=True, timeout=120)
-    assert "CONSOLE" not in said.stderr
-    top = dict(re.findall(r'data-(\w+)="([^"]*)"', re.search("<html[^>]*>", said.stdout)[0]))
-    assert int(top["all"]) == len(kinds)
-    assert int(top["kind"]) == kinds.count(kind)
-    assert top["none"] == f"0 0 of {len(kinds)} queries"
-    assert top["current"] == top["list"] == str(last.query)
-    asked = [pool for each in last.decisions if each.kind == "ask" for pool in each.pools]
-    labels = ["policy", *(f"{at} {pool}" for at, pool in enumerate(asked, 1))]
-    assert sorted(top["labels"].split(",")) == sorted(labels)
-    assert top["told"] == "3"
