@@ -180,6 +180,18 @@ def write_table(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
+def shuffled_scores(folder: Path, name: str) -> str:
+    """The table `name` in `folder`, whose scores are those of "pair" shuffled over its items, model by model."""
+    rows, chance = outcomes(seed=1), random.Random(5)
+    for model in MODELS:
+        scores = [row[f"score-{model}"] for row in rows]
+        chance.shuffle(scores)
+        for row, score in zip(rows, scores, strict=True):
+            row[f"score-{model}"] = score
+    write_table(folder / "profiles", name, rows)
+    return name
+
+
 def linear(slower: float = 1.0) -> Scenario:
     """A step model in which every time is a power of two."""
     times = {"pass_s": 2.0**-6, "decode_seq_s": 2.0**-9, "context_tok_s": 2.0**-18, "chunk_tok_s": 2.0**-11}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,17 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from system_world import MODELS, Scenario, Simulate, built, chat, items, outcomes, own, scenario, write_table
+from system_world import (
+    MODELS,
+    Scenario,
+    Simulate,
+    built,
+    chat,
+    items,
+    own,
+    scenario,
+    shuffled_scores,
+)
 
 from simulator import run
 from simulator.records.result import Result, read_result
@@ -163,15 +172,8 @@ def test_more_replications_change_no_story(simulate: Simulate) -> None:
 
 
 def test_other_scores_change_no_decision_and_no_reason(folder: Path, simulate: Simulate) -> None:
-    rows, chance = outcomes(seed=1), random.Random(5)
-    for model in MODELS:
-        scores = [row[f"score-{model}"] for row in rows]
-        chance.shuffle(scores)
-        for row, score in zip(rows, scores, strict=True):
-            row[f"score-{model}"] = score
-    write_table(folder / "profiles", "shuffled-stories", rows)
     found = []
-    for table in ("pair", "shuffled-stories"):
+    for table in ("pair", shuffled_scores(folder, "shuffled-stories")):
         cls = chat(origin="home", items=items("table", table=table))
         found.append({one.query: one for one in told(simulate(question(POLICIES["cascade"], cls))).shown})
     true, other = found

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from system_world import MODELS, Scenario, Simulate, built, chat, items, outcomes, own, scenario, write_table
+from system_world import (
+    Scenario,
+    Simulate,
+    built,
+    chat,
+    items,
+    outcomes,
+    own,
+    scenario,
+    shuffled_scores,
+)
 
 from simulator.records.result import Result
 from simulator.replaying import replay
@@ -28,14 +37,7 @@ BLIND = (
 @pytest.fixture(scope="module")
 def shuffled(folder: Path) -> str:
     """The table with the scores of each model shuffled over its items."""
-    rows, chance = outcomes(seed=1), random.Random(5)
-    for model in MODELS:
-        scores = [row[f"score-{model}"] for row in rows]
-        chance.shuffle(scores)
-        for row, score in zip(rows, scores, strict=True):
-            row[f"score-{model}"] = score
-    write_table(folder / "profiles", "shuffled", rows)
-    return "shuffled"
+    return shuffled_scores(folder, "shuffled")
 
 
 def runs(policy: Scenario, table: str, simulate: Simulate) -> tuple[Result, Result]:

@@ -45,14 +45,7 @@ def reliability(run: Measured, pools: Pools) -> Figure:
     ]
     is_probability = bool(data["confidence"].between(0, 1).all())
     if is_probability:
-        ideal: dict[str, Any] = {
-            "type": "scatter",
-            "mode": "lines",
-            "name": "as sure as right",
-            "x": [0, 1],
-            "y": [0, 100],
-        }
-        traces.append({**ideal, "hoverinfo": "skip", "line": {"color": "faint", "dash": "dash", "width": 1}})
+        traces.append(_dashed("as sure as right", 1))
     layout = {
         "xaxis": {"title": {"text": "mean confidence of a tenth of the answers"}},
         "yaxis": {"title": {"text": "right [%]"}, "range": [-2, 102]},
@@ -87,15 +80,7 @@ def roc(run: Measured, pools: Pools) -> Figure:
         )
     if not tables:
         return absent(name, title, NONE[:-1] + ", or all are right, or all wrong.")
-    chance: dict[str, Any] = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": "chance",
-        "x": [0, 100],
-        "y": [0, 100],
-        "hoverinfo": "skip",
-    }
-    traces.append({**chance, "line": {"color": "faint", "dash": "dash", "width": 1}})
+    traces.append(_dashed("chance", 100))
     layout = {
         "xaxis": {"title": {"text": "wrong answers kept [%]"}, "range": [-1, 101]},
         "yaxis": {"title": {"text": "right answers kept [%]"}, "range": [-1, 101]},
@@ -113,6 +98,15 @@ def _thresholds(right: NDArray[np.bool_], confidence: Floats) -> tuple[Floats, F
     last = np.append(np.diff(confidence[order]) != 0, True)  # of those that are equally sure
     wrong, right = (np.append(0, np.cumsum(of[order])[last]) for of in (~right, right))
     return wrong / wrong[-1], right / right[-1]
+
+
+def _dashed(name: str, right: float) -> dict[str, Any]:
+    """A faint line from the lower left to 100 % at `right`."""
+    line = {"color": "faint", "dash": "dash", "width": 1}
+    return {
+        **{"type": "scatter", "mode": "lines", "name": name, "hoverinfo": "skip", "line": line},
+        **{"x": [0, right], "y": [0, 100]},
+    }
 
 
 def _answers(run: Measured, pools: Pools) -> Iterator[tuple[str, pd.DataFrame]]:
